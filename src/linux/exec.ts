@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { SennitError } from "../base/errors.ts";
+
+export interface ExecResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number;
+}
+
+export interface ExecOptions {
+  /** Fed to standard input: the way for secrets and for long rule sets, never argv. */
+  readonly input?: string;
+  /** Milliseconds until the program is killed; 10 s unless told: every tool we run answers in well under one. */
+  readonly timeoutMs?: number;
+  /** Exit codes that are not an error; only 0 unless told. */
+  readonly allow?: readonly number[];
+  /** Bytes of output kept; more is an error, so that a runaway tool cannot eat the memory. */
+  readonly maxOutput?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Runs a program to its end. The port through which everything else reaches the tools of the distribution. */
+export type Exec = (argv: readonly [string, ...string[]], options?: ExecOptions) => Promise<ExecResult>;
+
+/** Prefixes every command, so that the same runner works inside a network namespace. */
+export function inNamespace(exec: Exec, path: string): Exec {
+  return (argv, options) => exec(["nsenter", `--net=${path}`, "--", ...argv], options);
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_MAX_OUTPUT = 32 * 1024 * 1024;
+
+/**
+ * The real runner: never a shell, C locale, arguments quoted and the program's own words in every error.
+ * Rejects with cause class `kernel` and code `exec-missing`, `exec-timeout`, `exec-output` or `exec-failed`.
+ */
+export const exec: Exec = (argv, options = {}) =>
+  new Promise((resolve, reject) => {
+    const [file, ...args] = argv;
+    const child = spawn(file, args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...options.env, LC_ALL: "C" },
+    });
+    const fail = (code: string, what: string, cause?: unknown): void => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      reject(new SennitError("kernel", code, `${quoteArgv(argv)}: ${what}`, { detail: { argv }, cause }));
+    };
+    const timer = setTimeout(
+      () => fail("exec-timeout", "no end in time"),
+      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    );
+    const output: [Buffer[], Buffer[]] = [[], []];
+    let size = 0;
+    for (const [index, stream] of [child.stdout, child.stderr].entries()) {
+      stream.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > (options.maxOutput ?? DEFAULT_MAX_OUTPUT)) fail("exec-output", "more output than allowed");
+        else output[index]?.push(chunk);
+      });
+    }
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") fail("exec-missing", `${file} is not installed`, error);
+      else fail("exec-failed", error.message, error);
+    });
+    child.on("close", (code, signal) => {
+      const [stdout, stderr] = [Buffer.concat(output[0]).toString(), Buffer.concat(output[1]).toString()];
+      const status = code ?? -1;
+      if (status === 0 || options.allow?.includes(status)) {
+        clearTimeout(timer);
+        resolve({ stdout, stderr, status });
+      } else
+        fail("exec-failed", `${signal ?? `exit ${status}`}: ${(stderr || stdout).trim().slice(0, 2000)}`);
+    });
+    // A program that ends without reading its input is no reason to fail: its exit code tells.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input);
+  });
+
+/** The command as a person could paste it. */
+export function quoteArgv(argv: readonly string[]): string {
+  return argv
+    .map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
+    .join(" ");
+}

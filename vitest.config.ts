@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+/** `unit` runs anywhere; `lab` needs root and works in namespaces of its own, one file at a time. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "lab",
+          include: ["test/**/*.lab.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
