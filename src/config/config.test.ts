@@ -1,0 +1,174 @@
+import { describe, expect, test } from "vitest";
+import { SennitError } from "../base/errors.ts";
+import { didYouMean, type Problem } from "./problems.ts";
+import { isNetwork } from "./fields.ts";
+import { parseRouterConfig } from "./router.ts";
+import { parseServerConfig } from "./server.ts";
+
+const ROUTER = `
+version: 1
+lan:
+  interfaces: [lan]
+wans:
+  fibre: { interface: fibre }
+  lte:   { interface: lte, role: backup }
+`;
+
+function problemsOf(parse: (text: string, name: string) => unknown, text: string): readonly Problem[] {
+  try {
+    parse(text, "test.yaml");
+  } catch (error) {
+    if (error instanceof SennitError && error.code === "config-invalid") {
+      expect(error.causeClass).toBe("config");
+      return error.detail["problems"] as readonly Problem[];
+    }
+    throw error;
+  }
+  return [];
+}
+
+const router = (text: string): readonly Problem[] => problemsOf(parseRouterConfig, text);
+const server = (text: string): readonly Problem[] => problemsOf(parseServerConfig, text);
+const withWans = (wans: string): string => `version: 1\nlan: { interfaces: [lan] }\nwans:\n${wans}`;
+
+describe("a right file", () => {
+  test("router: what is not said gets its default", () => {
+    expect(parseRouterConfig(ROUTER, "router.yaml")).toEqual({
+      version: 1,
+      lan: { interfaces: ["lan"] },
+      wans: { fibre: { interface: "fibre", role: "active" }, lte: { interface: "lte", role: "backup" } },
+      relay: { carriers: 6, onFailure: "open" },
+      directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
+      log: { level: "info" },
+    });
+  });
+
+  test("server: a version is enough", () => {
+    expect(parseServerConfig("version: 1", "server.yaml")).toEqual({
+      version: 1,
+      listen: { port: 443, addresses: ["::"] },
+      egress: { allowPrivate: [] },
+      directories: { state: "/var/lib/sennit/server", run: "/run/sennit/server" },
+      log: { level: "info" },
+    });
+  });
+});
+
+describe("a wrong file", () => {
+  test("three mistakes are three messages, each with line, path, found and allowed", () => {
+    const text = `version: 1
+lan: { interfaces: [lan] }
+wans:
+  fibre:
+    interfce: fibre
+    interface: up
+relay:
+  carriers: 100
+`;
+    expect(() => parseRouterConfig(text, "router.yaml")).toThrow(
+      `router.yaml: 3 problems
+  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, role or gateway
+  line 6, wans.fibre.interface: found "up"; allowed is the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"
+  line 8, relay.carriers: found 100; allowed is a whole number from 1 to 64`,
+    );
+  });
+
+  test("faults of shape and faults between keys are told together", () => {
+    expect(router(`${ROUTER}  dsl: { interface: lan, role: fast }\n`).map((problem) => problem.path)).toEqual(
+      ["wans.dsl.role", "wans.dsl.interface"],
+    );
+  });
+
+  test.each([
+    ["a missing section", "version: 1\nlan: { interfaces: [lan] }", "wans", "nothing"],
+    ["a missing key", withWans("  a: { role: active }"), "wans.a.interface", "nothing"],
+    ["an empty value", withWans("  a: { interface: }"), "wans.a.interface", "an empty value"],
+    ["an unknown version", ROUTER.replace("version: 1", "version: 2"), "version", "2"],
+    ["an empty list", ROUTER.replace("[lan]", "[]"), "lan.interfaces", "[]"],
+    ["a bad WAN name", withWans('  "a b": { interface: x }'), "wans.a b", 'the name "a b"'],
+    [
+      "a long device name",
+      withWans("  a: { interface: sixteen-letters- }"),
+      "wans.a.interface",
+      '"sixteen-letters-"',
+    ],
+    ["a bad gateway", withWans("  a: { interface: x, gateway: 10.1 }"), "wans.a.gateway", "10.1"],
+    ["a relative directory", `${ROUTER}directories: { state: x }`, "directories.state", '"x"'],
+  ])("%s", (_, text, path, found) => {
+    expect(router(text)).toMatchObject([{ path, found }]);
+  });
+
+  test("a device with two jobs", () => {
+    expect(router(withWans("  a: { interface: x }\n  b: { interface: x }"))).toMatchObject([
+      { path: "wans.b.interface", line: 5, found: '"x", which is wans.a.interface already' },
+    ]);
+    expect(router(withWans("  a: { interface: lan }"))).toMatchObject([
+      { path: "wans.a.interface", line: 4, found: '"lan", which is lan.interfaces.0 already' },
+    ]);
+    expect(router(ROUTER.replace("[lan]", "[lan, lan]"))).toMatchObject([
+      { path: "lan.interfaces.1", line: 4 },
+    ]);
+  });
+
+  test("no WAN to use, or more than the kernel can", () => {
+    const wans = (count: number): string =>
+      withWans(
+        Array.from({ length: count }, (_, index) => `  w${index}: { interface: w${index} }`).join("\n"),
+      );
+    expect(router(withWans("  a: { interface: x, role: off }"))).toMatchObject([{ path: "wans", line: 3 }]);
+    expect(router("version: 1\nlan: { interfaces: [lan] }\nwans: {}")).toMatchObject([{ path: "wans" }]);
+    expect(router(wans(8))).toEqual([]);
+    expect(router(wans(9))).toMatchObject([{ found: "9 WANs that are not off" }]);
+    expect(router(`${wans(8)}\n  spare: { interface: spare, role: off }`)).toEqual([]);
+  });
+
+  test("networks and ports of a server", () => {
+    expect(
+      server(
+        "version: 1\nlisten: { port: 70000, addresses: [here] }\negress:\n  allowPrivate:\n    - 10.1.2.3/16\n",
+      ),
+    ).toMatchObject([
+      { path: "listen.port", line: 2, found: "70000" },
+      { path: "listen.addresses.0", line: 2, found: '"here"' },
+      { path: "egress.allowPrivate.0", line: 5, found: '"10.1.2.3/16"' },
+    ]);
+  });
+
+  test("not YAML, a key twice, not a section at all", () => {
+    expect(router("version: [1\n")[0]?.line).toBeGreaterThan(0);
+    expect(router("version: 1\nversion: 1\n")).toMatchObject([{ line: 2 }]);
+    expect(router("just words")).toMatchObject([{ path: "", line: 1, found: '"just words"' }]);
+    expect(router("").map((problem) => problem.path)).toEqual(["version", "lan", "wans"]);
+  });
+
+  test("aliases that would blow up are refused, not expanded", () => {
+    const bomb = ["a: &a [x,x,x,x,x,x,x,x,x,x]"];
+    for (const [from, to] of ["ab", "bc", "cd", "de"])
+      bomb.push(`${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`);
+    expect(router(bomb.join("\n"))).toMatchObject([{ found: expect.stringContaining("alias") }]);
+  });
+});
+
+describe("small parts", () => {
+  test.each([
+    ["10.1.0.0/16", true],
+    ["0.0.0.0/0", true],
+    ["fd00:1::/32", true],
+    ["::/0", true],
+    ["10.1.2.3/16", false],
+    ["fd00::1/32", false],
+    ["10.0.0.0/33", false],
+    ["10.1/16", false],
+    ["10.0.0.0", false],
+    ["10.0.0.0/8/8", false],
+    ["10.0.0.0/", false],
+  ])("network %s: %s", (text, right) => {
+    expect(isNetwork(text)).toBe(right);
+  });
+
+  test("a slip is recognised, another word is not", () => {
+    expect(didYouMean("intrface", ["interface", "role"])).toBe("interface");
+    expect(didYouMean("onfailure", ["carriers", "onFailure"])).toBe("onFailure");
+    expect(didYouMean("colour", ["interface", "role"])).toBeUndefined();
+  });
+});

@@ -1,0 +1,72 @@
+import ipaddr from "ipaddr.js";
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/**
+ * Words that iproute2 reads as its own where a device name may stand ("ip link set up"), and names that already mean
+ * something: `all` and `default` are sysctl's, `lo` is the loopback device.
+ */
+const TAKEN_NAMES = new Set(
+  "add addr address all brd broadcast change default del delete dev down flush get group help link list lo local mtu name netns peer replace set show type up via".split(
+    " ",
+  ),
+);
+
+/** As the kernel's dev_valid_name(): up to 15 bytes (IFNAMSIZ), narrowed to what needs no quoting anywhere. */
+const DEVICE_NAME = /^[A-Za-z0-9_][\w.-]{0,14}$/;
+
+export const deviceName = z
+  .string()
+  .refine((name) => DEVICE_NAME.test(name) && !TAKEN_NAMES.has(name))
+  .meta({
+    allowed:
+      'the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"',
+  });
+
+export const ipAddress = z
+  .string()
+  .refine((text) => isIP(text) !== 0)
+  .meta({ allowed: 'an IPv4 or IPv6 address such as "192.0.2.1" or "2001:db8::1"' });
+
+export const network = z
+  .string()
+  .refine(isNetwork)
+  .meta({ allowed: 'a network such as "10.1.0.0/16" or "fd00:1::/32", with no bits set behind the prefix' });
+
+export const directory = z
+  .string()
+  .refine((path) => path.startsWith("/") && !path.includes("\0") && path.length < 1024)
+  .meta({ allowed: "an absolute path" });
+
+export const logLevel = z.enum(["debug", "info", "warn", "error", "silent"]);
+
+/** The two directories of a role, with what they are when the file says nothing. */
+export const directories = (role: "router" | "server") =>
+  z
+    .strictObject({
+      state: directory
+        .default(`/var/lib/sennit/${role}`)
+        .describe("What must outlive a restart: keys, what was joined"),
+      run: directory.default(`/run/sennit/${role}`).describe("The API's socket and other things of one run"),
+    })
+    .prefault({})
+    .describe("Where Sennit keeps its files");
+
+export const log = z
+  .strictObject({
+    level: logLevel.default("info").describe("The least important lines that are still written"),
+  })
+  .prefault({})
+  .describe("One JSON object per line on standard error");
+
+export const version = z.literal(1).describe("Version of this file's format");
+
+/** "10.1.0.0/16": an address, a prefix length in range, and no host bits (those would be a slip of the hand). */
+export function isNetwork(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(length)) return false;
+  if (Number(length) > (family === 4 ? 32 : 128)) return false;
+  const first = (family === 4 ? ipaddr.IPv4 : ipaddr.IPv6).networkAddressFromCIDR(text);
+  return first.toString() === ipaddr.parse(address).toString();
+}

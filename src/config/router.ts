@@ -1,0 +1,118 @@
+import { z } from "zod";
+import { deviceName, directories, ipAddress, log, version } from "./fields.ts";
+import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
+
+/**
+ * WANs that can carry at once. Up to Linux 6.18 the path manager holds 8 endpoints (MPTCP_PM_ADDR_MAX in
+ * net/mptcp/protocol.h), and a backup WAN needs one like an active WAN.
+ */
+const MAX_WANS = 8;
+
+const wanName = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w-]{0,31}$/)
+  .meta({ allowed: "a name of at most 32 letters, digits, - and _" });
+
+const wan = z.strictObject({
+  interface: deviceName.describe("The network device of this uplink"),
+  role: z
+    .enum(["active", "backup", "off"])
+    .default("active")
+    .describe("`active` carries traffic, `backup` only while no active one can, `off` is left alone"),
+  gateway: ipAddress
+    .optional()
+    .describe("The next hop on this uplink; without it, the one of the device's default route"),
+});
+
+const schema = z.strictObject({
+  version,
+  lan: z
+    .strictObject({
+      interfaces: z.array(deviceName).min(1).describe("The devices whose traffic is carried"),
+    })
+    .describe("Who is served"),
+  wans: z
+    .record(wanName, wan)
+    .meta({ allowed: "a section with one named entry per uplink" })
+    .describe("The uplinks, each under a name of your choice"),
+  relay: z
+    .strictObject({
+      carriers: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(6)
+        .describe("Connections kept to the server; each takes one NAT entry per WAN"),
+      onFailure: z
+        .enum(["open", "closed"])
+        .default("open")
+        .describe(
+          "While the server is out of reach, connections go out directly (`open`) or not at all (`closed`)",
+        ),
+    })
+    .prefault({})
+    .describe("How TCP connections are carried"),
+  directories: directories("router"),
+  log,
+});
+
+export type RouterConfig = z.output<typeof schema>;
+export type WanConfig = RouterConfig["wans"][string];
+
+/** What the rules below need to see, of a file that may be wrong everywhere else. */
+const glimpse = z.object({
+  lan: z.object({ interfaces: z.array(z.unknown()).catch([]) }).catch({ interfaces: [] }),
+  wans: z
+    .record(
+      z.string(),
+      z.object({ interface: z.unknown().optional(), role: z.unknown().optional() }).catch({}),
+    )
+    .optional()
+    .catch(undefined),
+});
+
+/** The rules between keys: every device has one job, and there is an uplink to work with. */
+function rules(value: unknown): readonly Fault[] {
+  const seen = glimpse.safeParse(value).data;
+  if (seen === undefined) return [];
+  const wans = Object.entries(seen.wans ?? {});
+  const faults: Fault[] = [];
+
+  const owner = new Map<string, string>();
+  const claim = (device: unknown, path: readonly PropertyKey[]): void => {
+    if (typeof device !== "string") return;
+    const first = owner.get(device);
+    if (first === undefined) owner.set(device, path.join("."));
+    else
+      faults.push({
+        path,
+        found: `${show(device)}, which is ${first} already`,
+        allowed: "a device of its own",
+      });
+  };
+  for (const [index, device] of seen.lan.interfaces.entries()) claim(device, ["lan", "interfaces", index]);
+  for (const [name, entry] of wans) claim(entry.interface, ["wans", name, "interface"]);
+
+  const usable = wans.filter(([, entry]) => entry.role !== "off").length;
+  if (seen.wans !== undefined && (usable < 1 || usable > MAX_WANS)) {
+    faults.push({
+      path: ["wans"],
+      found: `${usable} WANs that are not off`,
+      allowed: `1 to ${MAX_WANS} of them (the kernel's path manager takes no more)`,
+    });
+  }
+  return faults;
+}
+
+/** Everything there is to know about router files: also for the documentation. */
+export const routerConfigKind: ConfigKind<typeof schema> = { schema, rules };
+
+/** Checks a router's config. Throws one `config-invalid` with all problems; `name` stands for the file in it. */
+export function parseRouterConfig(text: string, name: string): RouterConfig {
+  return parseConfig(routerConfigKind, text, name);
+}
+
+/** Reads and checks a router's config file. Throws `config-unreadable` or `config-invalid`. */
+export function loadRouterConfig(path: string): Promise<RouterConfig> {
+  return loadConfig(routerConfigKind, path);
+}
