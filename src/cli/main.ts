@@ -1,0 +1,64 @@
+import { Command, CommanderError } from "commander";
+import { explain } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
+import { EXIT, EXIT_CODES, exitCodeOf } from "./exit.ts";
+
+/** A command whose code is read only when it is asked for, so that `sennit --help` is instant. */
+interface Entry {
+  readonly name: string;
+  /** The line in `sennit --help`. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export const COMMANDS: readonly Entry[] = [
+  {
+    name: "config",
+    summary: "check config files",
+    load: async () => (await import("./config.ts")).configCommand(),
+  },
+];
+
+/** The program with the commands named in `args` loaded in full, all others as their line in the help. */
+export async function program(args: readonly string[]): Promise<Command> {
+  const sennit = new Command("sennit")
+    .description("Several internet connections joined into one, faster and unbreakable")
+    .version(VERSION)
+    .addHelpText("after", `\n${EXIT_CODES}`);
+  for (const { name, summary, load } of COMMANDS) {
+    const command = args.includes(name) ? await load() : new Command(name).description(summary);
+    sennit.addCommand(command.summary(summary));
+  }
+  throwInsteadOfExit(sennit);
+  return sennit;
+}
+
+/** Commander copies this setting only to commands it makes itself. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwInsteadOfExit(child);
+}
+
+/** Runs one command line; resolves to the exit code and never rejects. What went wrong is told on standard error. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await (await program(args)).parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    // Commander has told the user already.
+    if (!(error instanceof CommanderError)) process.stderr.write(`sennit: ${explain(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** A reader that went away (`sennit status | head -1`) is no error; writing on into nothing is harmless. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+}
+
+if (import.meta.main) {
+  process.stdout.on("error", ignoreClosedPipe);
+  process.stderr.on("error", ignoreClosedPipe);
+  // Not process.exit(): what is still being written to a pipe would be lost.
+  process.exitCode = await main(process.argv.slice(2));
+}
