@@ -21,6 +21,13 @@ export const libc = {
   socket: bind<(domain: number, type: number, protocol: number) => number>("int socket(int, int, int)"),
   bind: bind<Transfer>("int bind(int, const void *, uint32_t)"),
   connect: bind<Transfer>("int connect(int, const void *, uint32_t)"),
+  /** `length` is a 4-byte Buffer, in and out. */
+  getsockname: bind<(fd: number, address: Pointer, length: Pointer) => number>(
+    "int getsockname(int, void *, void *)",
+  ),
+  getpeername: bind<(fd: number, address: Pointer, length: Pointer) => number>(
+    "int getpeername(int, void *, void *)",
+  ),
   setsockopt: bind<(fd: number, level: number, name: number, value: Pointer, length: number) => number>(
     "int setsockopt(int, int, int, const void *, uint32_t)",
   ),
@@ -34,6 +41,13 @@ export const libc = {
   close: bind<(fd: number) => number>("int close(int)"),
   read: bind<Transfer>("int64_t read(int, void *, size_t)"),
   write: bind<Transfer>("int64_t write(int, const void *, size_t)"),
+  /** read and write at an address (PacketMemory): a place in the middle of a buffer without an object per call. */
+  readAt: bind<(fd: number, address: number, length: number) => number>(
+    "int64_t read(int, uintptr_t, size_t)",
+  ),
+  writeAt: bind<(fd: number, address: number, length: number) => number>(
+    "int64_t write(int, uintptr_t, size_t)",
+  ),
   ioctl: bind<(fd: number, request: number, argument: Pointer) => number>(
     "int ioctl(int, unsigned long, void *)",
   ),
@@ -71,4 +85,12 @@ export function check(result: number, call: string): number {
   throw new SennitError("kernel", errnoName(errno), `${call}: ${errnoName(errno)}`, {
     detail: { errno, call },
   });
+}
+
+/**
+ * Where a Buffer's bytes are, for structs that hold pointers. Valid as long as the Buffer is referenced; only for
+ * Buffers made by Buffer.alloc, whose memory does not move.
+ */
+export function addressOf(buffer: Uint8Array): bigint {
+  return koffi.address(buffer);
 }

@@ -1,0 +1,166 @@
+import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
+import { SennitError } from "../base/errors.ts";
+import { familyOf, formatEndpoint, normalAddress } from "./ffi/sockaddr.ts";
+import { openDialSocket, openListenSocket, resetOnClose, socketEnd, socketError } from "./socketoptions.ts";
+import { libc } from "./ffi/libc.ts";
+import { readInfo } from "./connectioninfo.ts";
+import type { ConnectionInfo } from "./mptcpinfo.ts";
+import { inNetns } from "./netns.ts";
+import type { Connection, DialOptions, Endpoint, Listener, ListenOptions, Sockets } from "./sockets.ts";
+
+/** Hundreds of simultaneous connects stall for seconds with a backlog of 64; the kernel caps it at net.core.somaxconn. */
+const DEFAULT_BACKLOG = 4096;
+
+/** The descriptor behind a net.Socket: -1 once it is closed, so a number that was given to another is never used. */
+interface Handle {
+  readonly fd: number;
+}
+
+/**
+ * The kernel's sockets, of this process's network namespace or of the one at `netns` (`/run/netns/NAME`): a socket
+ * belongs to the namespace it was created in, wherever its process moves later.
+ */
+export function kernelSockets(netns?: string): Sockets {
+  const inside = <T>(open: () => T): T => (netns === undefined ? open() : inNetns(netns, open));
+  return {
+    dial: (options) => dial(options, inside),
+    listen: (options, onConnection) => listen(options, onConnection, inside),
+  };
+}
+
+type Inside = <T>(open: () => T) => T;
+
+async function dial(options: DialOptions, inside: Inside): Promise<Connection> {
+  const { signal, remote, timeoutMs } = options;
+  const what = `connect to ${formatEndpoint(remote)}`;
+  const aborted = (): SennitError =>
+    new SennitError("network", "aborted", `${what}: no longer wanted`, { cause: signal?.reason });
+  if (signal?.aborted === true) throw aborted();
+  const address = normalAddress(remote.address);
+  const stream = adopt(inside(() => openDialSocket(options, address)));
+  return new Promise((resolve, reject) => {
+    const fail = (error: SennitError): void => {
+      settle();
+      // What the kernel says after we gave up is nobody's business.
+      stream.on("error", () => undefined).destroy();
+      reject(error);
+    };
+    const onError = (error: NodeJS.ErrnoException): void =>
+      fail(socketError(error.code ?? "EIO", what, error));
+    const onAbort = (): void => fail(aborted());
+    const timer = setTimeout(
+      () => fail(socketError("ETIMEDOUT", `${what} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      stream.off("error", onError);
+    };
+    signal?.addEventListener("abort", onAbort);
+    stream.once("error", onError);
+    // Node must see an IPv6 address to pass a sockaddr_in6 to our AF_INET6 socket.
+    const host = familyOf(address) === 4 ? `::ffff:${address}` : address;
+    stream.connect({ host, port: remote.port }, () => {
+      settle();
+      const connection = KernelConnection.of(stream);
+      if (connection === undefined) fail(socketError("ECONNRESET", what));
+      else resolve(connection);
+    });
+  });
+}
+
+async function listen(
+  options: ListenOptions,
+  onConnection: (connection: Connection) => void,
+  inside: Inside,
+): Promise<Listener> {
+  const what = `listen on ${formatEndpoint(options.local)}`;
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (stream) => {
+    const connection = KernelConnection.of(stream);
+    // Reset between the handshake and accept(2).
+    if (connection === undefined) stream.destroy();
+    else onConnection(connection);
+  });
+  const fd = inside(() => openListenSocket(options));
+  await started(server, fd, options.backlog ?? DEFAULT_BACKLOG, what);
+  const local = socketEnd(fd, "local");
+  if (local === undefined)
+    throw new SennitError("bug", "no-address", `${what}: a listener without an address`);
+  server.on("error", (error: NodeJS.ErrnoException) =>
+    options.onError?.(socketError(error.code ?? "EIO", `accept on ${formatEndpoint(local)}`, error)),
+  );
+  return {
+    local,
+    // Not waiting for the server's own callback: it comes when the last connection has ended.
+    close: async () => void server.close(),
+  };
+}
+
+function started(server: Server, fd: number, backlog: number, what: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(socketError(error.code ?? "EIO", what, error)),
+    );
+    server.once("listening", () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+    // With a descriptor, Node takes the backlog from the second argument only; its types do not know.
+    const listenFd = server.listen.bind(server) as unknown as (
+      target: { fd: number },
+      backlog: number,
+    ) => void;
+    listenFd({ fd }, backlog);
+  });
+}
+
+/** Gives a descriptor to Node: from here on, destroying the stream closes it. */
+function adopt(fd: number): Socket {
+  const options: SocketConstructorOpts & { readonly manualStart: true } = {
+    fd,
+    allowHalfOpen: true,
+    // Reading starts with the connection, not with the object.
+    manualStart: true,
+  };
+  try {
+    return new Socket(options);
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+class KernelConnection implements Connection {
+  readonly stream: Socket;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #handle: Handle;
+
+  /** Undefined when the peer has gone already. */
+  static of(stream: Socket): KernelConnection | undefined {
+    // Node's documented interface has no way to the descriptor.
+    const handle = (stream as unknown as { readonly _handle: Handle | null })._handle;
+    if (handle === null) return undefined;
+    const local = socketEnd(handle.fd, "local");
+    const remote = socketEnd(handle.fd, "remote");
+    return local && remote ? new KernelConnection(stream, handle, local, remote) : undefined;
+  }
+
+  private constructor(stream: Socket, handle: Handle, local: Endpoint, remote: Endpoint) {
+    this.stream = stream;
+    this.#handle = handle;
+    this.local = local;
+    this.remote = remote;
+  }
+
+  reset(): void {
+    // Not resetAndDestroy(): it would first wait for the peer to take everything that was written.
+    if (this.#handle.fd >= 0) resetOnClose(this.#handle.fd);
+    this.stream.destroy();
+  }
+
+  info(): ConnectionInfo | undefined {
+    return this.#handle.fd < 0 ? undefined : readInfo(this.#handle.fd);
+  }
+}
