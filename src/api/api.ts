@@ -1,0 +1,84 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { z } from "zod";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { inviteRequestSchema, type Invite, type InviteRequest } from "./invite.ts";
+import { asResponse, problem, problemOf } from "./problem.ts";
+import type { StatusReport } from "./status.ts";
+
+/** What the API needs of a role. */
+export interface ApiDeps {
+  /** The state as last observed: called for every request, so it must not probe anything. */
+  status(): StatusReport;
+  /** Only on a server. */
+  invite?(request: InviteRequest): Promise<Invite>;
+  readonly log: Log;
+}
+
+/** Every request we know is some hundred bytes. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** The HTTP API of a role, as a pure function from request to response: who may connect is its listener's affair. */
+export function createApi(deps: ApiDeps): Hono {
+  const api = new Hono();
+  api.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => asResponse(problem(413, "body-too-large", `more than ${MAX_BODY_BYTES} bytes`)),
+    }),
+  );
+
+  api.get("/v1/status", (context) => context.json(deps.status()));
+
+  api.get("/v1/health", (context) => {
+    const { role, version, state } = deps.status();
+    const healthy = state.name === "up" || state.name === "degraded";
+    return context.json({ healthy, role, version, state: state.name }, healthy ? 200 : 503);
+  });
+
+  const { invite } = deps;
+  if (invite !== undefined) {
+    api.post("/v1/invites", async (context) => {
+      const request = await readBody(context.req.raw, inviteRequestSchema);
+      return request instanceof Response ? request : context.json(await invite(request), 201);
+    });
+  }
+
+  answerOtherMethods(api);
+  api.notFound((context) => asResponse(problem(404, "not-found", `no ${context.req.path} here`)));
+  api.onError((error) => {
+    const document = problemOf(error);
+    if (document.status === 500) deps.log.error({ err: error }, `request failed: ${messageOf(error)}`);
+    return asResponse(document);
+  });
+  return api;
+}
+
+/** The paths above with any other method: 405 and what is allowed (RFC 9110, section 15.5.6). */
+function answerOtherMethods(api: Hono): void {
+  const methods = new Map<string, string[]>();
+  for (const { path, method } of api.routes) {
+    if (method !== "ALL") methods.set(path, [...(methods.get(path) ?? []), method]);
+  }
+  for (const [path, allowed] of methods) {
+    const allow = allowed.join(", ");
+    api.all(path, () => asResponse(problem(405, "method-not-allowed", `allowed: ${allow}`), { allow }));
+  }
+}
+
+/** The body as `schema` has it, or the answer that says everything that is wrong with it. */
+async function readBody<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S> | Response> {
+  let body: unknown;
+  try {
+    body = await request.json();
+  } catch {
+    return asResponse(problem(400, "body-not-json", "the body is not JSON"));
+  }
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  return asResponse({
+    ...problem(400, "body-invalid", "the body is not as it should be"),
+    errors: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
+  });
+}

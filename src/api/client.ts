@@ -1,0 +1,130 @@
+import { request } from "node:http";
+import { z } from "zod";
+import { SennitError } from "../base/errors.ts";
+import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
+import { problemSchema } from "./problem.ts";
+import { statusSchema, type StatusReport } from "./status.ts";
+
+/** Everything is answered from memory; a control process that takes longer hangs. */
+const TIMEOUT_MS = 5_000;
+/** A status of some thousand carriers. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Talks to a running role through its socket. Every method throws `not-running` where nobody listens,
+ * `api-forbidden` without the right to connect, `api-timeout`, `api-answer` for what is no answer of ours, and
+ * otherwise the code that the role itself gave.
+ */
+export class Client {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  status(): Promise<StatusReport> {
+    return this.#call(statusSchema, "GET", "/v1/status");
+  }
+
+  invite(body: InviteRequest): Promise<Invite> {
+    return this.#call(inviteSchema, "POST", "/v1/invites", body);
+  }
+
+  async #call<S extends z.ZodType>(
+    schema: S,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<z.output<S>> {
+    const answer = await exchange(this.#socket, method, path, body);
+    const value = parseJson(answer.text);
+    if (answer.status >= 400) {
+      const told = problemSchema.safeParse(value).data;
+      if (told !== undefined) throw errorOf(told);
+    } else {
+      const parsed = schema.safeParse(value);
+      if (parsed.success) return parsed.data;
+    }
+    throw new SennitError(
+      "peer",
+      "api-answer",
+      `${this.#socket}: ${path} got an answer that is none of ours`,
+      {
+        detail: { status: answer.status, path },
+        remedy: "the running Sennit may be of another version: restart it",
+      },
+    );
+  }
+}
+
+function errorOf(told: z.output<typeof problemSchema>): SennitError {
+  const errors = told.errors?.map(({ path, message }) => `\n  ${path || "body"}: ${message}`).join("") ?? "";
+  return new SennitError(
+    told.status < 500 ? "config" : "peer",
+    told.code,
+    (told.detail ?? told.title) + errors,
+    {
+      ...(told.remedy === undefined ? {} : { remedy: told.remedy }),
+    },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function exchange(socket: string, method: string, path: string, body: unknown): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const fail = (error: NodeJS.ErrnoException): void => reject(explainFailure(error, socket));
+    const headers = payload === undefined ? {} : { "content-type": "application/json" };
+    const outgoing = request(
+      { socketPath: socket, method, path, headers, signal, agent: false },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        incoming.on("data", (chunk: Buffer) => {
+          size += chunk.length;
+          chunks.push(chunk);
+          if (size > MAX_ANSWER_BYTES) incoming.destroy(new Error(`more than ${MAX_ANSWER_BYTES} bytes`));
+        });
+        incoming.on("error", fail);
+        incoming.on("end", () =>
+          resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+        );
+      },
+    );
+    outgoing.on("error", fail);
+    outgoing.end(payload);
+  });
+}
+
+function explainFailure(error: NodeJS.ErrnoException, socket: string): SennitError {
+  const options = { cause: error, detail: { socket } };
+  if (error.code === "ENOENT" || error.code === "ECONNREFUSED") {
+    return new SennitError("network", "not-running", `nothing is running on ${socket}`, {
+      ...options,
+      remedy: "start it with `sennit router run` or `sennit server run`",
+    });
+  }
+  if (error.code === "EACCES" || error.code === "EPERM") {
+    return new SennitError("config", "api-forbidden", `no right to connect to ${socket}`, {
+      ...options,
+      remedy: "run the command as root",
+    });
+  }
+  if (error.name === "AbortError" || error.name === "TimeoutError") {
+    return new SennitError("peer", "api-timeout", `no answer on ${socket} within ${TIMEOUT_MS} ms`, options);
+  }
+  return new SennitError("peer", "api-answer", `${socket}: ${error.message}`, options);
+}
