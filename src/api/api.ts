@@ -10,9 +10,9 @@ import type { StatusReport } from "./status.ts";
 /** What the API needs of a role. */
 export interface ApiDeps {
   /** The state as last observed: called for every request, so it must not probe anything. */
-  status(): StatusReport;
+  readonly status: () => StatusReport;
   /** Only on a server. */
-  invite?(request: InviteRequest): Promise<Invite>;
+  readonly invite?: (request: InviteRequest) => Promise<Invite>;
   readonly log: Log;
 }
 

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { z } from "zod";
+import type { z } from "zod";
 import { SennitError } from "../base/errors.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { problemSchema } from "./problem.ts";
@@ -59,14 +59,9 @@ export class Client {
 
 function errorOf(told: z.output<typeof problemSchema>): SennitError {
   const errors = told.errors?.map(({ path, message }) => `\n  ${path || "body"}: ${message}`).join("") ?? "";
-  return new SennitError(
-    told.status < 500 ? "config" : "peer",
-    told.code,
-    (told.detail ?? told.title) + errors,
-    {
-      ...(told.remedy === undefined ? {} : { remedy: told.remedy }),
-    },
-  );
+  const message = (told.detail ?? told.title) + errors;
+  const options = told.remedy === undefined ? {} : { remedy: told.remedy };
+  return new SennitError(told.status < 500 ? "config" : "peer", told.code, message, options);
 }
 
 function parseJson(text: string): unknown {

@@ -36,7 +36,10 @@ export async function listenOnSocket(api: Hono, path: string): Promise<Listener>
   }
   await privateDirectory(dirname(path));
   await removeStale(path);
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, getRequestListener(api.fetch));
+  const answer = getRequestListener(api.fetch);
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (incoming, outgoing) => {
+    void answer(incoming, outgoing);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   await listening(server, path);
   await chmod(path, 0o600);
