@@ -1,0 +1,288 @@
+import type { Duplex } from "node:stream";
+import {
+  MAX_DATA_BYTES,
+  INITIAL_WINDOW,
+  type Refusal,
+  ResetReason,
+  type TrafficClass,
+} from "../wire/constants.ts";
+import type { Target } from "../wire/address.ts";
+import type { Frame } from "../wire/frames.ts";
+import { ReceiveBuffer } from "./receivebuffer.ts";
+import { SendBuffer, type Range } from "./sendbuffer.ts";
+
+/** The local end of a flow: the connection of the application at the router, or to the target at the server. */
+export interface LocalEnd {
+  readonly stream: Duplex;
+  /** Ends the connection with a RST, so that the application knows that bytes may be missing. */
+  reset(): void;
+}
+
+/** What a flow needs of the carrier it rides on. */
+export interface Lane {
+  /** The flows that ride on it. */
+  readonly flows: Set<Flow>;
+  /** Puts a frame behind what is queued already. */
+  send(frame: Frame): void;
+  /** Puts bytes of a flow behind what is queued already; only to be called from `produce`. */
+  data(flow: number, range: Range): void;
+  /** The flow has bytes or a FIN to send; the lane will call `produce` when it is this flow's turn. */
+  ready(flow: Flow): void;
+  /** The flow is over or rides elsewhere: it must not be asked again. */
+  leave(flow: Flow): void;
+}
+
+/** What a flow needs of its session. */
+export interface FlowHost {
+  /** Bytes a flow may have under way towards us now: shrinks as flows grow in number. */
+  window(): number;
+  /** Asks for `flushAck` to be called within 25 ms. */
+  ackSoon(flow: Flow): void;
+  /** Called once, when nothing more will happen. */
+  flowClosed(flow: Flow, reason: ResetReason | undefined): void;
+}
+
+/** An ACK goes out at once when this much was consumed since the last, however large the window is. */
+const ACK_EVERY_BYTES = 256 * 1024;
+/** The share of the window that may be consumed before an ACK goes out: the sender never runs dry waiting for one. */
+const ACK_WINDOW_SHARE = 8;
+/** Above this many unsent bytes the application is not read any further; a few reads' worth, so that a carrier's turn finds work. */
+const UNSENT_HIGH = 256 * 1024;
+const UNSENT_LOW = 64 * 1024;
+
+/**
+ * One proxied TCP connection: a byte stream with absolute offsets in both directions, a local end, and the lane it
+ * rides on at present. Both ends of a session run the same code.
+ */
+export class Flow {
+  readonly id: number;
+  readonly target: Target;
+  readonly cls: TrafficClass;
+  readonly #host: FlowHost;
+  readonly #send = new SendBuffer(INITIAL_WINDOW);
+  readonly #receive = new ReceiveBuffer(INITIAL_WINDOW);
+  #lane: Lane;
+  #local: LocalEnd | undefined;
+  /** What came before there was a local end to give it to; bounded by the initial window. */
+  #waiting: Buffer[] = [];
+  #ackedOffset = 0;
+  #finWanted = false;
+  #finSent = false;
+  #finAcked = false;
+  #endedLocal = false;
+  #finAckWanted = false;
+  #finAckSent = false;
+  #closed = false;
+
+  constructor(id: number, target: Target, cls: TrafficClass, lane: Lane, host: FlowHost) {
+    this.id = id;
+    this.target = target;
+    this.cls = cls;
+    this.#lane = lane;
+    this.#host = host;
+  }
+
+  get lane(): Lane {
+    return this.#lane;
+  }
+
+  get bytesSent(): number {
+    return this.#send.next;
+  }
+
+  get bytesReceived(): number {
+    return this.#receive.next;
+  }
+
+  /** Bytes kept in this process for this flow: unsent, unacknowledged, early, or waiting for a slow local end. */
+  get heldBytes(): number {
+    return this.#send.unacked + this.#send.unsent + this.#receive.held + this.#undelivered;
+  }
+
+  /** Asks the peer to open the flow; bytes may follow at once, up to the initial window. */
+  open(): void {
+    const window = this.#host.window();
+    this.#receive.allow(window);
+    this.#lane.send({ kind: "open", flow: this.id, window, cls: this.cls, target: this.target });
+  }
+
+  /** Gives the flow its local end and lets bytes move. */
+  attach(local: LocalEnd): void {
+    if (this.#closed) {
+      local.reset();
+      return;
+    }
+    this.#local = local;
+    const { stream } = local;
+    stream.on("data", this.#onLocalData);
+    stream.on("end", this.#onLocalEnd);
+    stream.on("drain", this.#onLocalDrain);
+    stream.on("finish", this.#onLocalFinish);
+    stream.on("error", this.#onLocalError);
+    stream.on("close", this.#onLocalClose);
+    for (const bytes of this.#waiting) stream.write(bytes);
+    this.#waiting = [];
+    if (this.#receive.ended) this.#endLocal();
+    this.#considerAck();
+  }
+
+  /** DATA from the peer. Throws where the peer breaks its window or contradicts itself. */
+  onData(offset: number, bytes: Buffer): void {
+    this.#receive.insert(offset, bytes, this.#deliver);
+    if (this.#receive.ended) this.#endLocal();
+    this.#considerAck();
+  }
+
+  /** FIN from the peer. */
+  onFin(offset: number): void {
+    this.#receive.fin(offset);
+    if (this.#receive.ended) this.#endLocal();
+  }
+
+  /** ACK or OPENED from the peer. */
+  onAck(offset: number, window: number, fin: boolean): void {
+    this.#send.ack(offset, window);
+    if (fin && this.#finSent) {
+      this.#finAcked = true;
+      this.#closeWhenDone();
+    }
+    this.#moveOn();
+  }
+
+  /** RESET or REFUSED from the peer, or the carrier is gone: the application learns by a RST. */
+  onReset(reason: ResetReason): void {
+    this.#close(reason);
+  }
+
+  /** Ends the flow from this side, telling the peer. */
+  reset(reason: ResetReason): void {
+    if (this.#closed) return;
+    this.#lane.send({ kind: "reset", flow: this.id, reason });
+    this.#close(reason);
+  }
+
+  /** Turns down a flow that the peer opened. */
+  refuse(reason: Refusal): void {
+    if (this.#closed) return;
+    this.#lane.send({ kind: "refused", flow: this.id, reason });
+    this.#close(undefined);
+  }
+
+  /** Accepts a flow that the peer opened. */
+  accept(local: LocalEnd): void {
+    if (!this.#closed) {
+      const window = this.#host.window();
+      this.#receive.allow(this.#receive.next + window);
+      this.#lane.send({ kind: "opened", flow: this.id, window });
+    }
+    this.attach(local);
+  }
+
+  /** Hands the lane up to `quantum` bytes, range by range; true while there is more to send now. */
+  produce(quantum: number): boolean {
+    let left = quantum;
+    while (left > 0) {
+      const range = this.#send.take(Math.min(left, MAX_DATA_BYTES));
+      if (range === undefined) break;
+      this.#lane.data(this.id, range);
+      left -= range.bytes.length;
+    }
+    if (this.#finWanted && !this.#finSent && this.#send.unsent === 0) {
+      this.#finSent = true;
+      this.#lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
+    }
+    if (this.#send.unsent < UNSENT_LOW && this.#local?.stream.isPaused() === true)
+      this.#local.stream.resume();
+    return this.#send.sendable > 0;
+  }
+
+  /** Tells the peer what was consumed. False when there will be news again without anyone's doing. */
+  flushAck(): boolean {
+    if (this.#closed) return true;
+    const consumed = this.#receive.next - this.#undelivered;
+    if (consumed > this.#ackedOffset || (this.#finAckWanted && !this.#finAckSent)) {
+      const window = this.#host.window();
+      this.#ackedOffset = consumed;
+      this.#finAckSent = this.#finAckWanted;
+      this.#receive.allow(consumed + window);
+      this.#lane.send({ kind: "ack", flow: this.id, offset: consumed, window, fin: this.#finAckWanted });
+      this.#closeWhenDone();
+    }
+    // Below its high-water mark a stream tells nobody when it has drained: look again.
+    return this.#undelivered === 0 || this.#local?.stream.writableNeedDrain === true;
+  }
+
+  /** Bytes in order that the local end has not taken yet. */
+  get #undelivered(): number {
+    if (this.#local !== undefined) return this.#local.stream.writableLength;
+    return this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
+  }
+
+  readonly #deliver = (bytes: Buffer): void => {
+    if (this.#local === undefined) this.#waiting.push(bytes);
+    else this.#local.stream.write(bytes);
+  };
+
+  #considerAck(): void {
+    if (this.#local === undefined) return;
+    const consumed = this.#receive.next - this.#undelivered;
+    const due = Math.min(ACK_EVERY_BYTES, (this.#receive.limit - this.#ackedOffset) / ACK_WINDOW_SHARE);
+    if (consumed - this.#ackedOffset >= due) this.flushAck();
+    if (this.#ackedOffset < this.#receive.next) this.#host.ackSoon(this);
+  }
+
+  #endLocal(): void {
+    if (this.#endedLocal || this.#local === undefined) return;
+    this.#endedLocal = true;
+    this.#local.stream.end();
+  }
+
+  /** There may be something to send now. */
+  #moveOn(): void {
+    if (this.#closed) return;
+    if (this.#send.sendable > 0 || (this.#finWanted && !this.#finSent && this.#send.unsent === 0)) {
+      this.#lane.ready(this);
+    }
+  }
+
+  readonly #onLocalData = (bytes: Buffer): void => {
+    this.#send.push(bytes);
+    if (this.#send.unsent > UNSENT_HIGH) this.#local?.stream.pause();
+    this.#moveOn();
+  };
+
+  readonly #onLocalEnd = (): void => {
+    this.#finWanted = true;
+    this.#moveOn();
+  };
+
+  readonly #onLocalDrain = (): void => this.#host.ackSoon(this);
+
+  readonly #onLocalFinish = (): void => {
+    this.#finAckWanted = true;
+    this.flushAck();
+  };
+
+  /** 'close' follows and does the work. */
+  readonly #onLocalError = (): void => undefined;
+
+  readonly #onLocalClose = (): void => {
+    // Everything went both ways; only the peer's last ACK may be missing, and it needs no local end.
+    if (this.#finWanted && this.#finAckWanted) return;
+    this.reset(ResetReason.APPLICATION);
+  };
+
+  #closeWhenDone(): void {
+    if (this.#finAcked && this.#finAckSent) this.#close(undefined);
+  }
+
+  #close(reason: ResetReason | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#lane.leave(this);
+    this.#waiting = [];
+    const local = this.#local;
+    if (local !== undefined && reason !== undefined) local.reset();
+    this.#host.flowClosed(this, reason);
+  }
+}

@@ -1,0 +1,66 @@
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Connection, Listener, Sockets } from "../linux/sockets.ts";
+import { TrafficClass } from "../wire/constants.ts";
+import type { Session } from "./session.ts";
+
+/** Listening on loopback alone: on any other address this would be an open relay. */
+export const INTERCEPT_ADDRESSES = { v4: "127.0.0.1", v6: "::1" } as const;
+
+export interface InterceptPorts {
+  readonly v4: number;
+  readonly v6: number;
+}
+
+/**
+ * Where flows enter: connections from the LAN that TPROXY brings here become flows to where they wanted to go.
+ * While it is closed the TPROXY rule finds no listener, and the kernel routes new connections directly.
+ */
+export class Intercept {
+  readonly #sockets: Sockets;
+  readonly #session: Session;
+  readonly #log: Log;
+  #listeners: Listener[] = [];
+
+  constructor(sockets: Sockets, session: Session, log: Log) {
+    this.#sockets = sockets;
+    this.#session = session;
+    this.#log = log;
+  }
+
+  get isOpen(): boolean {
+    return this.#listeners.length > 0;
+  }
+
+  /** Listens for both families. Rejects, with neither open, where a port is taken. */
+  async open(ports: InterceptPorts): Promise<void> {
+    for (const family of ["v4", "v6"] as const) {
+      const local = { address: INTERCEPT_ADDRESSES[family], port: ports[family] };
+      try {
+        this.#listeners.push(
+          await this.#sockets.listen({ transport: "tcp", transparent: true, local }, this.#onConnection),
+        );
+      } catch (error) {
+        await this.close();
+        throw error;
+      }
+    }
+  }
+
+  /** New connections go directly from now on; flows go on. */
+  async close(): Promise<void> {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+
+  readonly #onConnection = (connection: Connection): void => {
+    try {
+      this.#session.open(connection.local, TrafficClass.DEFAULT, connection);
+    } catch (error) {
+      this.#log.debug({ target: connection.local, why: messageOf(error) }, "connection not taken");
+      connection.stream.on("error", () => undefined);
+      connection.reset();
+    }
+  };
+}

@@ -1,0 +1,108 @@
+import { malformed } from "../wire/bytes.ts";
+
+/** A piece of the stream to put into a DATA frame: a view, not a copy. */
+export interface Range {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** Compact the chunk list when this many acknowledged chunks stand at its front. */
+const COMPACT_AFTER = 64;
+
+/**
+ * The sending half of a flow: everything the application wrote that the peer has not acknowledged yet, with a cursor
+ * at the next byte to send. Nothing is copied; a chunk is let go when its last byte is acknowledged.
+ *
+ *     base ......... next ......... end        limit
+ *      | sent, kept   | not yet sent |           | how far the peer lets us go
+ */
+export class SendBuffer {
+  #chunks: Buffer[] = [];
+  /** Acknowledged chunks at the front of `#chunks`, waiting to be cut off together. */
+  #head = 0;
+  /** Offset of the first byte of the chunk at `#head`. */
+  #headOffset = 0;
+  /** The chunk with the next byte to send, and that byte's place in it. */
+  #cursor = 0;
+  #cursorByte = 0;
+
+  #base = 0;
+  #next = 0;
+  #end = 0;
+  #limit: number;
+
+  /** `limit`: how many bytes may go before the peer has said anything. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Offset after the last byte the application wrote. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Offset of the next byte to send. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Bytes sent and not acknowledged. */
+  get unacked(): number {
+    return this.#next - this.#base;
+  }
+
+  /** Bytes waiting to be sent, whether the window allows it or not. */
+  get unsent(): number {
+    return this.#end - this.#next;
+  }
+
+  /** Bytes that may be sent now. */
+  get sendable(): number {
+    return Math.max(0, Math.min(this.#end, this.#limit) - this.#next);
+  }
+
+  push(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.#end += bytes.length;
+  }
+
+  /** The next bytes to send, at most `max` and never across two chunks; undefined when none may go. */
+  take(max: number): Range | undefined {
+    const allowed = Math.min(max, this.sendable);
+    const chunk = this.#chunks[this.#cursor];
+    if (allowed === 0 || chunk === undefined) return undefined;
+    const bytes = chunk.subarray(this.#cursorByte, this.#cursorByte + allowed);
+    const offset = this.#next;
+    this.#next += bytes.length;
+    this.#cursorByte += bytes.length;
+    if (this.#cursorByte === chunk.length) {
+      this.#cursor++;
+      this.#cursorByte = 0;
+    }
+    return { offset, bytes };
+  }
+
+  /**
+   * The peer has consumed everything before `offset` and lets us go `window` bytes further. Late news (a smaller
+   * offset) changes nothing; an offset that was never sent breaks the rules and throws.
+   */
+  ack(offset: number, window: number): void {
+    if (offset > this.#next)
+      throw malformed("bad-ack", `ACK of ${offset}, but only ${this.#next} bytes were sent`);
+    this.#limit = Math.max(this.#limit, offset + window);
+    if (offset <= this.#base) return;
+    this.#base = offset;
+    for (;;) {
+      const chunk = this.#chunks[this.#head];
+      if (chunk === undefined || this.#headOffset + chunk.length > offset) break;
+      this.#headOffset += chunk.length;
+      this.#head++;
+    }
+    if (this.#head >= COMPACT_AFTER || this.#head === this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#head);
+      this.#cursor -= this.#head;
+      this.#head = 0;
+    }
+  }
+}

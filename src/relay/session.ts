@@ -1,0 +1,302 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf, SennitError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Target } from "../wire/address.ts";
+import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
+import type { Frame } from "../wire/frames.ts";
+import type { WindowBudget } from "./budget.ts";
+import type { Carrier, CarrierUser } from "./carrier.ts";
+import { Flow, type FlowHost, type LocalEnd } from "./flow.ts";
+import { pickCarrier } from "./pick.ts";
+
+export interface SessionOptions {
+  /** 16 bytes, chosen by the dialling side. */
+  readonly id: Buffer;
+  /** The dialling side opens flows with odd ids, the other with even ones. */
+  readonly dialled: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly budget: WindowBudget;
+  /** Most flows at a time; more are refused. */
+  readonly maxFlows: number;
+  /** The peer opens a flow: to be answered by `flow.accept` or `flow.refuse`. */
+  readonly onOpen: (flow: Flow) => void;
+  /** A flow that we opened could not be. */
+  readonly onRefused?: (flow: Flow, reason: Refusal) => void;
+  /** A carrier came or went. */
+  readonly onCarriers?: () => void;
+}
+
+/** How long consumed bytes may wait to be acknowledged (ms). */
+const ACK_DELAY_MS = 25;
+/** A silent carrier is asked for a sign of life: well below the 30 s that the meanest NATs keep an idle entry for. */
+const PING_AFTER_MS = 15_000;
+/** Silence that ends a carrier (ms): the kernel has had time for several retransmissions over any WAN by then. */
+const DEAD_AFTER_MS = 45_000;
+const HOUSEKEEPING_MS = 1000;
+/** Ids of closed flows that are remembered, so that bytes still under way are known as late, not as wrong. */
+const REMEMBERED_FLOWS = 4096;
+const MAX_FLOW_ID = 0xffff_ffff;
+
+export interface SessionCounts {
+  opened: number;
+  refused: number;
+  reset: number;
+}
+
+/**
+ * What a router and a server share across all carriers: the flows. Both ends run this class; it knows neither which
+ * role it plays nor where flows come from and go to.
+ */
+export class Session implements FlowHost, CarrierUser {
+  readonly id: Buffer;
+  readonly startedAt: number;
+  readonly counts: SessionCounts = { opened: 0, refused: 0, reset: 0 };
+  readonly #options: SessionOptions;
+  readonly #log: Log;
+  readonly #carriers = new Set<Carrier>();
+  readonly #flows = new Map<number, Flow>();
+  /** Insertion order is age: the oldest id is dropped when there are too many. */
+  readonly #gone = new Set<number>();
+  readonly #ackDue = new Set<Flow>();
+  #cancelAck: (() => void) | undefined;
+  #cancelHousekeeping: (() => void) | undefined;
+  #nextId: number;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.#log = options.log;
+    this.#nextId = options.dialled ? 1 : 2;
+    this.startedAt = options.clock.now();
+  }
+
+  get carriers(): ReadonlySet<Carrier> {
+    return this.#carriers;
+  }
+
+  get flows(): ReadonlyMap<number, Flow> {
+    return this.#flows;
+  }
+
+  /** Takes over an established carrier. */
+  addCarrier(carrier: Carrier): void {
+    this.#carriers.add(carrier);
+    carrier.use(this);
+    this.#cancelHousekeeping ??= this.#options.clock.every(HOUSEKEEPING_MS, () => this.#housekeeping());
+    this.#options.onCarriers?.();
+  }
+
+  /** Opens a flow to `target` for a connection that waits. Throws class `network` when no carrier lives, `busy` when there are too many flows. */
+  open(target: Target, cls: TrafficClass, local: LocalEnd): Flow {
+    const carrier = pickCarrier(this.#carriers);
+    if (carrier === undefined)
+      throw new SennitError("network", "no-carrier", "no carrier to the server is up");
+    if (this.#flows.size >= this.#options.maxFlows) {
+      throw new SennitError("network", "busy", `${this.#flows.size} flows are open, no more are allowed`);
+    }
+    const flow = this.#add(new Flow(this.#freeId(), target, cls, carrier, this));
+    flow.open();
+    flow.attach(local);
+    return flow;
+  }
+
+  /** Resets every flow and closes every carrier. */
+  close(): void {
+    for (const flow of this.#flows.values()) flow.reset(ResetReason.STOPPING);
+    for (const carrier of this.#carriers) carrier.close();
+    this.#cancelAck?.();
+    this.#cancelHousekeeping?.();
+    this.#cancelHousekeeping = undefined;
+  }
+
+  /** Asks the peer to open nothing more on `carrier`; it is closed when its last flow has ended. */
+  drain(carrier: Carrier): void {
+    if (carrier.draining) return;
+    carrier.draining = true;
+    carrier.send({ kind: "goaway" });
+    this.#options.onCarriers?.();
+  }
+
+  // FlowHost
+
+  window(): number {
+    return this.#options.budget.window();
+  }
+
+  ackSoon(flow: Flow): void {
+    this.#ackDue.add(flow);
+    this.#cancelAck ??= this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
+  }
+
+  flowClosed(flow: Flow, reason: ResetReason | undefined): void {
+    this.#flows.delete(flow.id);
+    this.#ackDue.delete(flow);
+    this.#options.budget.flows--;
+    if (reason !== undefined) this.counts.reset++;
+    this.#gone.add(flow.id);
+    if (this.#gone.size > REMEMBERED_FLOWS) {
+      for (const oldest of this.#gone) {
+        this.#gone.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  // CarrierUser
+
+  data(id: number, offset: number, bytes: Buffer, carrier: Carrier): void {
+    const flow = this.#flows.get(id);
+    if (flow === undefined) {
+      this.#strange(id, carrier);
+      return;
+    }
+    try {
+      flow.onData(offset, bytes);
+    } catch (error) {
+      this.#blame(flow, error);
+    }
+  }
+
+  frame(frame: Frame, carrier: Carrier): void {
+    switch (frame.kind) {
+      case "ping":
+        carrier.send({ kind: "pong", nonce: frame.nonce });
+        return;
+      case "pong":
+        return;
+      case "goaway":
+        this.drain(carrier);
+        return;
+      case "open":
+        this.#onOpen(frame, carrier);
+        return;
+      case "hello":
+      case "welcome":
+      case "reject":
+        carrier.close(new SennitError("peer", "malformed", `${frame.kind} on an established carrier`));
+        return;
+      default:
+        this.#onFlowFrame(frame, carrier);
+    }
+  }
+
+  carrierClosed(carrier: Carrier, error: Error | undefined): void {
+    this.#carriers.delete(carrier);
+    const fields = { carrier: carrier.number, flows: carrier.flows.size, why: error && messageOf(error) };
+    for (const flow of carrier.flows) flow.onReset(ResetReason.CARRIER_LOST);
+    if (error === undefined) this.#log.info(fields, "carrier closed");
+    else this.#log.warn(fields, "carrier lost");
+    this.#options.onCarriers?.();
+  }
+
+  #onOpen(frame: Frame & { kind: "open" }, carrier: Carrier): void {
+    const { flow: id, target, cls, window } = frame;
+    const ours = id % 2 === (this.#options.dialled ? 1 : 0);
+    if (ours || this.#flows.has(id)) {
+      carrier.close(
+        new SennitError("peer", "bad-flow-id", `the peer opened flow ${id}, which is not its to open`),
+      );
+      return;
+    }
+    const flow = this.#add(new Flow(id, target, cls, carrier, this));
+    flow.onAck(0, window, false);
+    if (this.#flows.size > this.#options.maxFlows) this.refuse(flow, Refusal.BUSY);
+    else this.#options.onOpen(flow);
+  }
+
+  /** Turns down a flow of the peer's, and counts it. */
+  refuse(flow: Flow, reason: Refusal): void {
+    this.counts.refused++;
+    flow.refuse(reason);
+  }
+
+  #onFlowFrame(frame: Extract<Frame, { flow: number }>, carrier: Carrier): void {
+    const flow = this.#flows.get(frame.flow);
+    if (flow === undefined) {
+      if (frame.kind !== "reset" && frame.kind !== "ack") this.#strange(frame.flow, carrier);
+      return;
+    }
+    try {
+      switch (frame.kind) {
+        case "opened":
+          flow.onAck(0, frame.window, false);
+          return;
+        case "ack":
+          flow.onAck(frame.offset, frame.window, frame.fin);
+          return;
+        case "fin":
+          flow.onFin(frame.offset);
+          return;
+        case "reset":
+          flow.onReset(frame.reason);
+          return;
+        case "refused":
+          this.counts.refused++;
+          this.#options.onRefused?.(flow, frame.reason);
+          flow.onReset(ResetReason.APPLICATION);
+          return;
+        default:
+          // ATTACH is for peers that both announced it, and OPEN was dealt with before.
+          flow.reset(ResetReason.PROTOCOL);
+      }
+    } catch (error) {
+      this.#blame(flow, error);
+    }
+  }
+
+  /** A peer that breaks the rules of one flow loses that flow, and no other. */
+  #blame(flow: Flow, error: unknown): void {
+    if (!(error instanceof SennitError) || error.causeClass !== "peer") throw error;
+    this.#log.warn(
+      { flow: flow.id, code: error.code, why: error.message },
+      "flow reset: the peer broke its rules",
+    );
+    flow.reset(ResetReason.PROTOCOL);
+  }
+
+  /** Something for a flow that is not here: late when it was here, else the peer must learn that nobody listens. */
+  #strange(id: number, carrier: Carrier): void {
+    if (this.#gone.has(id)) return;
+    this.#gone.add(id);
+    carrier.send({ kind: "reset", flow: id, reason: ResetReason.UNKNOWN_FLOW });
+  }
+
+  #add(flow: Flow): Flow {
+    this.#flows.set(flow.id, flow);
+    flow.lane.flows.add(flow);
+    this.#options.budget.flows++;
+    this.counts.opened++;
+    return flow;
+  }
+
+  #freeId(): number {
+    do {
+      this.#nextId = this.#nextId + 2 > MAX_FLOW_ID ? (this.#options.dialled ? 1 : 2) : this.#nextId + 2;
+    } while (this.#flows.has(this.#nextId));
+    this.#gone.delete(this.#nextId);
+    return this.#nextId;
+  }
+
+  readonly #flushAcks = (): void => {
+    this.#cancelAck = undefined;
+    for (const flow of this.#ackDue) {
+      if (flow.flushAck()) this.#ackDue.delete(flow);
+    }
+    if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
+  };
+
+  #housekeeping(): void {
+    const now = this.#options.clock.now();
+    for (const carrier of this.#carriers) {
+      carrier.tick();
+      const silent = now - carrier.heardAt;
+      if (silent > DEAD_AFTER_MS)
+        carrier.close(
+          new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
+        );
+      else if (silent > PING_AFTER_MS) carrier.send({ kind: "ping", nonce: Math.round(now) });
+      else if (carrier.draining && carrier.flows.size === 0) carrier.close();
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import { SennitError } from "../base/errors.ts";
+import { Reader } from "./bytes.ts";
+import { INVITE_ID_BYTES, INVITE_SECRET_BYTES, type Invite } from "./hello.ts";
+
+/** What a router needs to find a server, to know it, and to be let in once. */
+export interface JoinToken {
+  /** HOST:PORT, as the operator gave them; IPv6 addresses in brackets. At least one. */
+  readonly endpoints: readonly string[];
+  /** SHA-256 of the server's public key in SPKI form (RFC 7469 section 2.4 pins the same way). */
+  readonly serverPin: Buffer;
+  readonly invite: Invite;
+}
+
+const PREFIX = "sennit1.";
+const PIN_BYTES = 32;
+const CHECKSUM_BYTES = 4;
+export const MAX_ENDPOINTS = 8;
+/** A DNS name has at most 253 characters (RFC 1035 section 2.3.4); with brackets or port there is room to spare. */
+const MAX_ENDPOINT_BYTES = 255;
+
+/** `sennit1.` and base64url of: pin, invite id, invite secret, endpoints (each with a length byte), checksum. */
+export function encodeToken(token: JoinToken): string {
+  const endpoints = token.endpoints.map((endpoint) => {
+    const text = Buffer.from(endpoint);
+    return Buffer.concat([Buffer.of(text.length), text]);
+  });
+  const body = Buffer.concat([
+    token.serverPin,
+    token.invite.id,
+    token.invite.secret,
+    Buffer.of(endpoints.length),
+    ...endpoints,
+  ]);
+  return PREFIX + Buffer.concat([body, checksum(body)]).toString("base64url");
+}
+
+/** The token from what a person pasted. Throws class `config`, code `bad-token`, with what is wrong with it. */
+export function decodeToken(text: string): JoinToken {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(PREFIX)) throw badToken(`it does not begin with "${PREFIX}"`);
+  const encoded = trimmed.slice(PREFIX.length);
+  if (!/^[\w-]+$/.test(encoded)) throw badToken("it holds characters that no token has");
+  const bytes = Buffer.from(encoded, "base64url");
+  const body = bytes.subarray(0, -CHECKSUM_BYTES);
+  if (!checksum(body).equals(bytes.subarray(-CHECKSUM_BYTES))) {
+    throw badToken("its checksum is wrong: a part is missing or mistyped");
+  }
+  try {
+    return decodeBody(body);
+  } catch (error) {
+    throw badToken("its contents make no sense", error);
+  }
+}
+
+function decodeBody(body: Buffer): JoinToken {
+  const reader = new Reader(body, "join token");
+  const serverPin = reader.take(PIN_BYTES);
+  const invite = { id: reader.take(INVITE_ID_BYTES), secret: reader.take(INVITE_SECRET_BYTES) };
+  const count = reader.u8();
+  if (count === 0 || count > MAX_ENDPOINTS) throw badToken(`it names ${count} endpoints`);
+  const endpoints = Array.from({ length: count }, () =>
+    formatEndpoint(parseEndpoint(reader.take(reader.u8()).toString())),
+  );
+  reader.end();
+  return { endpoints, serverPin, invite };
+}
+
+/** HOST and PORT of an endpoint as a person writes it. Throws class `config`, code `bad-endpoint`. */
+export function parseEndpoint(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65_535 || text.length > MAX_ENDPOINT_BYTES) {
+    throw new SennitError("config", "bad-endpoint", `found ${JSON.stringify(text)}, allowed is HOST:PORT`, {
+      remedy: 'for example "vpn.example.net:443", "203.0.113.10:443" or "[2001:db8::10]:443"',
+    });
+  }
+  return { host, port };
+}
+
+/** The inverse of `parseEndpoint`. */
+export function formatEndpoint(endpoint: { readonly host: string; readonly port: number }): string {
+  return endpoint.host.includes(":")
+    ? `[${endpoint.host}]:${endpoint.port}`
+    : `${endpoint.host}:${endpoint.port}`;
+}
+
+function checksum(body: Buffer): Buffer {
+  return createHash("sha256").update(PREFIX).update(body).digest().subarray(0, CHECKSUM_BYTES);
+}
+
+function badToken(why: string, cause?: unknown): SennitError {
+  return new SennitError("config", "bad-token", `this is not a join token: ${why}`, {
+    remedy: "copy the whole line that `sennit server invite` printed",
+    cause,
+  });
+}
