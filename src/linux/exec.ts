@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { quoteArgv } from "../base/argv.ts";
 import { SennitError } from "../base/errors.ts";
 
 export interface ExecResult {
@@ -76,10 +77,3 @@ export const exec: Exec = (argv, options = {}) =>
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input);
   });
-
-/** The command as a person could paste it. */
-export function quoteArgv(argv: readonly string[]): string {
-  return argv
-    .map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
-    .join(" ");
-}

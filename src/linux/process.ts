@@ -1,7 +1,7 @@
 import { spawn, type StdioOptions } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { quoteArgv } from "../base/argv.ts";
 import { SennitError } from "../base/errors.ts";
-import { quoteArgv } from "./exec.ts";
 
 export interface Exit {
   readonly code: number | null;

@@ -21,8 +21,8 @@ const KERNEL_PATH = /^\/(?:proc|sys)(?:\/|$)/;
 
 /** Modules of Node that only compute. */
 const PURE_MODULES = new Set(["node:assert", "node:buffer", "node:crypto", "node:util"]);
-/** Floors from which a pure floor may take more than types. */
-const IMPURE_FLOORS = new Set(["config", "store", "linux"]);
+const canDoIo = (module: string): boolean =>
+  KERNEL_MODULES.has(module) || (module.startsWith("node:") && !PURE_MODULES.has(module));
 const IMPURE_NAMES = new Set([
   ..."setTimeout setInterval setImmediate queueMicrotask fetch randomBytes randomInt randomUUID".split(" "),
   ..."Date.now performance.now process.hrtime process.env process.nextTick".split(" "),
@@ -67,20 +67,34 @@ export function* onlyLinuxKnowsTheKernel(_: House, sources: readonly Source[]): 
 }
 
 export function* pureFloorsDoNoIo(house: House, sources: readonly Source[]): Iterable<string> {
-  for (const { path, imports, names } of code(sources)) {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  for (const { path, names } of code(sources)) {
     const floor = floorOf(path);
     if (!house.pure.includes(floor)) continue;
-    for (const { target, typeOnly } of imports) {
-      const impure = target.startsWith("node:")
-        ? !PURE_MODULES.has(target)
-        : target.startsWith("src/") && IMPURE_FLOORS.has(floorOf(target));
-      if (impure && !typeOnly) yield `${path} must not import ${target}: ${floor} is pure, it does no I/O`;
-    }
+    const chain = chainToIo(path, byPath);
+    if (chain !== undefined)
+      yield `${chain.join(" -> ")}: ${floor} is pure, it must not load what can do I/O`;
     for (const name of names) {
       if (IMPURE_NAMES.has(name))
         yield `${path} must not use ${name}: ${floor} is pure, time and chance are inputs`;
     }
   }
+}
+
+/** The imports by which loading `path` comes to load a module that can do I/O, if it does; types load nothing. */
+function chainToIo(path: string, byPath: ReadonlyMap<string, Source>): readonly string[] | undefined {
+  const seen = new Set<string>();
+  const queue: (readonly string[])[] = [[path]];
+  for (const chain of queue) {
+    const last = chain.at(-1) ?? path;
+    if (canDoIo(last)) return chain;
+    if (seen.has(last)) continue;
+    seen.add(last);
+    for (const { target, typeOnly } of byPath.get(last)?.imports ?? []) {
+      if (!typeOnly) queue.push([...chain, target]);
+    }
+  }
+  return undefined;
 }
 
 export function noCycles(_: House, sources: readonly Source[]): Iterable<string> {

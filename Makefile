@@ -1,0 +1,29 @@
+# The two commands are `make demo` and `make test`; both work on a fresh machine. `make help` tells the rest.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit lab-test format
+
+RUN := node_modules/.bin/node scripts/test.ts
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: ## install what is missing
+	@scripts/setup
+
+demo: setup ## two WANs, one download, live (ARGS="--once --out FILE")
+	@bin/sennit demo $(ARGS)
+
+test: setup ## everything that can be tested here
+	@$(RUN)
+
+check: setup ## types, lint, format and the rules of the house
+	@$(RUN) types lint format house
+
+unit: setup ## unit tests alone; they need no rights
+	@$(RUN) unit
+
+lab-test: setup ## tests in network namespaces alone; they need root
+	@$(RUN) lab
+
+format: setup ## bring all files into shape
+	@node_modules/.bin/node --run format
