@@ -1,0 +1,225 @@
+import { messageOf, SennitError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Endpoint, IpRoute } from "../linux/iproute.ts";
+import type { Nft } from "../linux/nft.ts";
+import type { Sysctl } from "../linux/sysctl.ts";
+import { sameValue } from "../linux/sysctlvalue.ts";
+import { diff, sameText, type ActualState, type Step } from "../netplan/diff.ts";
+import { NOTHING, type DesiredState } from "../netplan/model.ts";
+import { showStep } from "../netplan/show.ts";
+import type { Journal, JournalRecord, Notes } from "./journal.ts";
+
+export interface ReconcilerDeps {
+  readonly nft: Nft;
+  readonly ip: IpRoute;
+  readonly sysctl: Sysctl;
+  readonly journal: Journal;
+  readonly log: Log;
+}
+
+/** What came of it. No errors means that the kernel holds what was desired. */
+export interface Outcome {
+  readonly done: readonly Step[];
+  readonly errors: readonly SennitError[];
+  /** Wished-for settings that this kernel or namespace does not have: not ours to make. */
+  readonly absent: readonly string[];
+}
+
+/**
+ * Brings the kernel to a desired state, and back. Reads what is there every time and remembers nothing that is needed:
+ * whoever changed the kernel meanwhile, and whenever we were killed, the next run ends in the same state.
+ */
+export class Reconciler {
+  readonly #deps: ReconcilerDeps;
+  #last: Promise<unknown> = Promise.resolve();
+  /** How nft printed a text of ours: a newer nft may spell it differently, which is no reason to load it again. */
+  #printed: { readonly text: string; readonly as: string } | undefined;
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Makes the kernel hold `desired` and nothing else of ours. Never rejects; one run at a time. */
+  apply(desired: DesiredState): Promise<Outcome> {
+    return this.#inTurn(() => this.#apply(desired));
+  }
+
+  /** Takes away all that is ours and puts back what we changed. Needs nothing but kernel and journal. */
+  clean(): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const removed = await this.#apply(NOTHING);
+      const restored = await this.#restore();
+      const outcome = {
+        done: [...removed.done, ...restored.done],
+        errors: [...removed.errors, ...restored.errors],
+        absent: [],
+      };
+      if (outcome.errors.length === 0) this.#deps.journal.remove();
+      return outcome;
+    });
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #apply(desired: DesiredState): Promise<Outcome> {
+    const errors: SennitError[] = [];
+    const actual = await this.#read(desired, errors);
+    const steps = diff(desired, actual);
+    const noted = this.#attempt(errors, () => this.#deps.journal.note(notesOf(steps, actual)));
+    // What could not be noted could not be put back either: those steps are not made.
+    const done = await this.#run(noted ? steps : steps.filter((step) => !needsJournal(step)), errors);
+    const absent = desired.sysctls
+      .map(({ key }) => key)
+      .filter((key) => actual.sysctls.get(key) === undefined);
+    return { done, errors, absent };
+  }
+
+  async #read(desired: DesiredState, errors: SennitError[]): Promise<ActualState> {
+    const { nft, ip, sysctl, journal } = this.#deps;
+    const part = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await read();
+      } catch (error) {
+        errors.push(asSennitError(error));
+        return undefined;
+      }
+    };
+    const sysctls = new Map<string, string | undefined>();
+    for (const { key } of desired.sysctls) this.#attempt(errors, () => sysctls.set(key, sysctl.get(key)));
+    const [table, rules, routes, mptcp] = await Promise.all([
+      part(async () => ({ table: this.#canonical(await nft.table()) })),
+      part(() => ip.rules()),
+      part(() => ip.routes()),
+      part(async () => {
+        const { endpoints: noted } = journal.read();
+        const [limits, endpoints] = await Promise.all([ip.limits(), ip.endpoints()]);
+        const own = endpoints.filter(({ id, address }) =>
+          noted.some((ours) => ours.id === id && ours.address === address),
+        );
+        return { limits, endpoints, own };
+      }),
+    ]);
+    return { nft: table, rules, routes, mptcp, sysctls };
+  }
+
+  /** The table's text in our own spelling where it is known to be the same. */
+  #canonical(printed: string | undefined): string | undefined {
+    const known = this.#printed;
+    return known !== undefined && sameText(known.as, printed) ? known.text : printed;
+  }
+
+  /** Runs the steps in their order, neighbours for `ip` together. Returns those that succeeded. */
+  async #run(steps: readonly Step[], errors: SennitError[]): Promise<readonly Step[]> {
+    const done: Step[] = [];
+    for (let at = 0; at < steps.length;) {
+      const end = steps.findIndex((step, index) => index >= at && step.do !== "ip");
+      const group = steps.slice(at, end === -1 ? steps.length : Math.max(end, at + 1));
+      at += group.length;
+      const failed = await this.#runGroup(group, errors);
+      for (const step of group) {
+        if (failed.has(step)) continue;
+        done.push(step);
+        this.#deps.log.debug({ step: showStep(step) }, "kernel state changed");
+      }
+    }
+    return done;
+  }
+
+  async #runGroup(group: readonly Step[], errors: SennitError[]): Promise<ReadonlySet<Step>> {
+    try {
+      const [first] = group;
+      if (first?.do === "sysctl") this.#deps.sysctl.set(first.key, first.value);
+      else if (first?.do === "nft-remove") await this.#deps.nft.remove();
+      else if (first?.do === "nft-replace") await this.#replaceTable(first.text);
+      else return await this.#runIp(group, errors);
+      return new Set();
+    } catch (error) {
+      errors.push(asSennitError(error));
+      return new Set(group);
+    }
+  }
+
+  async #replaceTable(text: string): Promise<void> {
+    await this.#deps.nft.replace(text);
+    const as = await this.#deps.nft.table();
+    this.#printed = as === undefined ? undefined : { text, as };
+  }
+
+  async #runIp(group: readonly Step[], errors: SennitError[]): Promise<ReadonlySet<Step>> {
+    const changes = group.flatMap((step) => (step.do === "ip" ? [step.change] : []));
+    // Gone before we could delete it, with its device for example, is as good as deleted.
+    const failures = (await this.#deps.ip.run(changes)).filter(
+      ({ change, error }) =>
+        change.verb !== "del" || (error.code !== "ip-missing" && error.code !== "ip-no-device"),
+    );
+    errors.push(...failures.map(({ error }) => error));
+    return new Set(
+      group.filter((step) => step.do === "ip" && failures.some(({ change }) => change === step.change)),
+    );
+  }
+
+  /** Puts back settings and limits, the last changed first. A device's settings may be gone with it. */
+  async #restore(): Promise<Pick<Outcome, "done" | "errors">> {
+    const { journal, sysctl, ip } = this.#deps;
+    const errors: SennitError[] = [];
+    const steps: Step[] = [];
+    let record: JournalRecord;
+    try {
+      record = journal.read();
+      const now = record.limits === undefined ? undefined : await ip.limits();
+      if (record.limits && now && !sameLimits(record.limits, now))
+        steps.push({ do: "ip", change: { object: "limits", verb: "set", value: record.limits } });
+    } catch (error) {
+      return { done: [], errors: [asSennitError(error)] };
+    }
+    for (const { key, before } of record.sysctls.toReversed()) {
+      this.#attempt(errors, () => {
+        const now = sysctl.get(key);
+        if (now !== undefined && !sameValue(now, before))
+          steps.push({ do: "sysctl", key, before: now, value: before });
+      });
+    }
+    return { done: await this.#run(steps, errors), errors };
+  }
+
+  #attempt(errors: SennitError[], what: () => void): boolean {
+    try {
+      what();
+      return true;
+    } catch (error) {
+      errors.push(asSennitError(error));
+      return false;
+    }
+  }
+}
+
+const needsJournal = (step: Step): boolean =>
+  step.do === "sysctl" ||
+  (step.do === "ip" && step.change.verb !== "del" && ["limits", "endpoint"].includes(step.change.object));
+
+function notesOf(steps: readonly Step[], actual: ActualState): Notes {
+  const limits = steps.find((step) => step.do === "ip" && step.before !== undefined);
+  const added = steps.flatMap((step) =>
+    step.do === "ip" && step.change.object === "endpoint" && step.change.verb === "add"
+      ? [step.change.value]
+      : [],
+  );
+  const name = ({ id, address }: Endpoint) => ({ id, address });
+  return {
+    sysctls: steps.flatMap((step) => (step.do === "sysctl" ? [{ key: step.key, before: step.before }] : [])),
+    limits: limits?.do === "ip" ? limits.before : undefined,
+    endpoints: actual.mptcp && [...actual.mptcp.own, ...added].map(name),
+  };
+}
+
+const sameLimits = (a: JournalRecord["limits"], b: JournalRecord["limits"]): boolean =>
+  a?.subflows === b?.subflows && a?.addAddrAccepted === b?.addAddrAccepted;
+
+const asSennitError = (error: unknown): SennitError =>
+  error instanceof SennitError
+    ? error
+    : new SennitError("bug", "reconcile-failed", messageOf(error), { cause: error });

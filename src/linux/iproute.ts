@@ -1,0 +1,166 @@
+import type { SennitError } from "../base/errors.ts";
+
+/** What `ip` shows and sets, as typed values. One network namespace per port. */
+export type Family = "inet" | "inet6";
+
+export interface Address {
+  readonly family: Family;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly scope: "global" | "site" | "link" | "host";
+  /** Another of its subnet is used first (IPv4), or it is a temporary one of RFC 8981 (IPv6). */
+  readonly secondary: boolean;
+  /** Usable now: duplicate address detection passed and its preferred lifetime is not over (IPv6). */
+  readonly preferred: boolean;
+}
+
+export interface Link {
+  readonly name: string;
+  readonly index: number;
+  /** "veth", "tun", ...; undefined for hardware and the loopback device. */
+  readonly kind: string | undefined;
+  /** Switched on by the administrator. */
+  readonly up: boolean;
+  /** The cable is in (IFF_LOWER_UP). */
+  readonly carrier: boolean;
+  readonly mtu: number;
+  readonly addresses: readonly Address[];
+}
+
+/** A policy rule. Of other programs' rules only these fields are seen, and only ours are ever changed. */
+export interface Rule {
+  readonly family: Family;
+  readonly priority: number;
+  readonly from?: string;
+  readonly fwmark?: { readonly value: number; readonly mask: number };
+  readonly iif?: string;
+  readonly oif?: string;
+  /** Table number; undefined for rules that do something other than a lookup. */
+  readonly table?: number;
+  /** The lookup's answer is not taken when its prefix is this short or shorter: 0 leaves out default routes. */
+  readonly suppressPrefixLength?: number;
+  /** Who made it (rtnetlink's FRA_PROTOCOL). */
+  readonly protocol: number;
+}
+
+export interface Route {
+  readonly family: Family;
+  readonly type: "unicast" | "local" | "other";
+  readonly table: number;
+  /** "default" or a prefix. */
+  readonly destination: string;
+  readonly gateway?: string;
+  /** The gateway is to be believed reachable on the device, whatever the addresses say. */
+  readonly onlink?: boolean;
+  /** Undefined for routes with several next hops. */
+  readonly device?: string;
+  readonly source?: string;
+  /** Undefined for the family's default: 0 for IPv4, 1024 for IPv6. */
+  readonly metric?: number;
+  /** Segments sent before the first acknowledgement. */
+  readonly initcwnd?: number;
+  /** Who made it (rtm_protocol). */
+  readonly protocol: number;
+}
+
+/** An address that the MPTCP path manager may use or announce. */
+export interface Endpoint {
+  readonly id: number;
+  readonly address: string;
+  readonly device?: string;
+  readonly flags: readonly EndpointFlag[];
+}
+export type EndpointFlag = "signal" | "subflow" | "backup" | "fullmesh";
+
+export interface MptcpLimits {
+  /** Extra subflows per connection. */
+  readonly subflows: number;
+  /** ADD_ADDR announcements of the peer that are followed, per connection. */
+  readonly addAddrAccepted: number;
+}
+
+/** One change. `replace` puts a route in the place of one with the same destination and metric, or adds it. */
+export type IpChange =
+  | { readonly object: "rule"; readonly verb: "add" | "del"; readonly value: Rule }
+  | { readonly object: "route"; readonly verb: "replace" | "del"; readonly value: Route }
+  | { readonly object: "endpoint"; readonly verb: "add" | "del"; readonly value: Endpoint }
+  | { readonly object: "limits"; readonly verb: "set"; readonly value: MptcpLimits };
+
+export interface IpFailure {
+  readonly change: IpChange;
+  /**
+   * Code `ip-exists`, `ip-missing` (what was to be deleted, or its table), `ip-no-device`, `ip-unreachable` (the gateway is
+   * not reachable on that device), `ip-limit` (more than the kernel holds), `ip-refused` (anything else).
+   */
+  readonly error: SennitError;
+}
+
+export interface IpRoute {
+  links(): Promise<readonly Link[]>;
+  rules(): Promise<readonly Rule[]>;
+  /** All tables, the kernel's own included. */
+  routes(): Promise<readonly Route[]>;
+  endpoints(): Promise<readonly Endpoint[]>;
+  limits(): Promise<MptcpLimits>;
+  /** Makes the changes in this order. One that is refused does not keep the others from being made. */
+  run(changes: readonly IpChange[]): Promise<readonly IpFailure[]>;
+}
+
+/** The words after `ip` that make a change, as they are run and as they are shown. */
+export function renderChange({ object, verb, value }: IpChange): readonly string[] {
+  switch (object) {
+    case "rule":
+      return [...familyFlag(value.family), "rule", verb, ...renderRule(value)];
+    case "route":
+      return [...familyFlag(value.family), "route", verb, ...renderRoute(value)];
+    case "endpoint":
+      return verb === "add"
+        ? ["mptcp", "endpoint", "add", ...renderEndpoint(value)]
+        : ["mptcp", "endpoint", "delete", "id", String(value.id)];
+    case "limits":
+      return ["mptcp", "limits", verb, ...renderLimits(value)];
+  }
+}
+
+const familyFlag = (family: Family): readonly string[] => (family === "inet6" ? ["-6"] : []);
+const option = (name: string, value: string | number | undefined): readonly string[] =>
+  value === undefined ? [] : [name, String(value)];
+
+export function renderRule(rule: Rule): readonly string[] {
+  const mark =
+    rule.fwmark && `0x${rule.fwmark.value.toString(16)}/0x${(rule.fwmark.mask >>> 0).toString(16)}`;
+  return [
+    "priority",
+    String(rule.priority),
+    ...option("from", rule.from),
+    ...option("fwmark", mark),
+    ...option("iif", rule.iif),
+    ...option("oif", rule.oif),
+    ...option("lookup", rule.table),
+    ...option("suppress_prefixlength", rule.suppressPrefixLength),
+    ...option("protocol", rule.protocol),
+  ];
+}
+
+export function renderRoute(route: Route): readonly string[] {
+  return [
+    ...(route.type === "local" ? ["local"] : []),
+    route.destination,
+    ...option("via", route.gateway),
+    ...option("dev", route.device),
+    ...option("table", route.table),
+    ...option("metric", route.metric),
+    ...option("src", route.source),
+    ...option("initcwnd", route.initcwnd),
+    ...(route.onlink ? ["onlink"] : []),
+    ...option("proto", route.protocol),
+  ];
+}
+
+export function renderEndpoint(endpoint: Endpoint): readonly string[] {
+  return [endpoint.address, ...option("dev", endpoint.device), "id", String(endpoint.id), ...endpoint.flags];
+}
+
+export function renderLimits(limits: MptcpLimits): readonly string[] {
+  return ["subflow", String(limits.subflows), "add_addr_accepted", String(limits.addAddrAccepted)];
+}

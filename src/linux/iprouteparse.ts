@@ -1,0 +1,197 @@
+import { z } from "zod";
+import { SennitError } from "../base/errors.ts";
+import type { Address, Endpoint, EndpointFlag, Family, Link, MptcpLimits, Route, Rule } from "./iproute.ts";
+
+/*
+ * iproute2's JSON, read strictly: what we rely on must be there in the right type. What a newer iproute2 adds is no
+ * concern of ours. With -N, table and protocol are numbers in strings.
+ */
+const numeric = z.string().regex(/^\d+$/).transform(Number);
+const hex = z
+  .string()
+  .regex(/^0x[\da-f]+$/)
+  .transform(Number);
+const family = z.enum(["inet", "inet6"]);
+const flag = z.boolean().default(false);
+
+const addressSchema = z
+  .object({
+    family,
+    local: z.string(),
+    prefixlen: z.int().min(0).max(128),
+    scope: z.string(),
+    secondary: z.boolean().optional(),
+    temporary: z.boolean().optional(),
+    tentative: z.boolean().optional(),
+    dadfailed: z.boolean().optional(),
+    deprecated: z.boolean().optional(),
+  })
+  .transform((raw): Address => ({
+    family: raw.family,
+    address: raw.local,
+    prefixLength: raw.prefixlen,
+    scope: raw.scope === "host" || raw.scope === "link" || raw.scope === "site" ? raw.scope : "global",
+    secondary: raw.secondary === true || raw.temporary === true,
+    preferred: !raw.tentative && !raw.dadfailed && !raw.deprecated,
+  }));
+
+const linkSchema = z
+  .object({
+    ifindex: z.int().positive(),
+    ifname: z.string(),
+    flags: z.array(z.string()),
+    mtu: z.int(),
+    linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
+    addr_info: z.array(z.unknown()),
+  })
+  .transform((raw): Link => ({
+    name: raw.ifname,
+    index: raw.ifindex,
+    kind: raw.linkinfo?.info_kind,
+    up: raw.flags.includes("UP"),
+    carrier: raw.flags.includes("LOWER_UP"),
+    mtu: raw.mtu,
+    // `ip` prints an empty object where an address was removed while it was listing.
+    addresses: raw.addr_info.filter(isFilled).map((entry) => addressSchema.parse(entry)),
+  }));
+
+const ruleSchema = z
+  .object({
+    priority: z.int(),
+    src: z.string(),
+    srclen: z.int().optional(),
+    fwmark: hex.optional(),
+    fwmask: hex.optional(),
+    iif: z.string().optional(),
+    oif: z.string().optional(),
+    table: numeric.optional(),
+    suppress_prefixlen: z.int().optional(),
+    protocol: numeric,
+  })
+  .transform((raw) =>
+    compact({
+      priority: raw.priority,
+      from: raw.src === "all" ? undefined : raw.srclen === undefined ? raw.src : `${raw.src}/${raw.srclen}`,
+      fwmark: raw.fwmark === undefined ? undefined : { value: raw.fwmark, mask: raw.fwmask ?? 0xffff_ffff },
+      iif: raw.iif,
+      oif: raw.oif,
+      table: raw.table,
+      suppressPrefixLength: raw.suppress_prefixlen,
+      protocol: raw.protocol,
+    }),
+  );
+
+/** rtm_type of linux/rtnetlink.h. */
+const RTN_UNICAST = 1;
+const RTN_LOCAL = 2;
+/** IP6_RT_PRIO_USER: what the kernel gives an IPv6 route that names no metric. */
+const INET6_DEFAULT_METRIC = 1024;
+
+const routeSchema = z.object({
+  type: numeric.optional(),
+  dst: z.string(),
+  gateway: z.string().optional(),
+  dev: z.string().optional(),
+  table: numeric.optional(),
+  protocol: numeric,
+  prefsrc: z.string().optional(),
+  metric: z.int().optional(),
+  flags: z.array(z.string()),
+  metrics: z.array(z.object({ initcwnd: z.int().optional() })).optional(),
+});
+
+const RT_TABLE_MAIN = 254;
+
+const endpointSchema = z
+  .object({
+    address: z.string(),
+    id: z.int().min(0).max(255),
+    dev: z.string().optional(),
+    signal: flag,
+    subflow: flag,
+    backup: flag,
+    fullmesh: flag,
+  })
+  .transform(({ id, address, dev, ...flags }): Endpoint => {
+    const names: readonly EndpointFlag[] = ["signal", "subflow", "backup", "fullmesh"];
+    return { ...compact({ id, address, device: dev }), flags: names.filter((name) => flags[name]) };
+  });
+
+export function parseLinks(json: string): readonly Link[] {
+  return parse("ip address", z.array(z.unknown()), json)
+    .filter(isFilled)
+    .map((entry) => check("ip address", linkSchema, entry));
+}
+
+export function parseRules(json: string, family: Family): readonly Rule[] {
+  return parse("ip rule", z.array(ruleSchema), json).map((rule) => ({ family, ...rule }));
+}
+
+export function parseRoutes(json: string, family: Family): readonly Route[] {
+  return parse("ip route", z.array(routeSchema), json).map((raw) => ({
+    family,
+    type: raw.type === RTN_LOCAL ? "local" : (raw.type ?? RTN_UNICAST) === RTN_UNICAST ? "unicast" : "other",
+    ...compact({
+      table: raw.table ?? RT_TABLE_MAIN,
+      destination: raw.dst,
+      gateway: raw.gateway,
+      onlink: raw.flags.includes("onlink") || undefined,
+      device: raw.dev,
+      source: raw.prefsrc,
+      metric: family === "inet6" && raw.metric === INET6_DEFAULT_METRIC ? undefined : raw.metric || undefined,
+      initcwnd: raw.metrics?.[0]?.initcwnd,
+      protocol: raw.protocol,
+    }),
+  }));
+}
+
+export function parseEndpoints(json: string): readonly Endpoint[] {
+  // Older versions print nothing at all where there is no endpoint.
+  return json.trim() === "" ? [] : parse("ip mptcp endpoint", z.array(endpointSchema), json);
+}
+
+/** iproute2 6.1 has no JSON for limits: "add_addr_accepted 0 subflows 8". */
+export function parseLimits(text: string): MptcpLimits {
+  const [, accepted, subflows] = /^add_addr_accepted (\d+) subflows (\d+)\s*$/.exec(text) ?? [];
+  if (accepted === undefined || subflows === undefined) throw unreadable("ip mptcp limits", text);
+  return { subflows: Number(subflows), addAddrAccepted: Number(accepted) };
+}
+
+function parse<T>(what: string, schema: z.ZodType<T>, json: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(json === "" ? "[]" : json);
+  } catch (error) {
+    throw unreadable(what, json, error);
+  }
+  return check(what, schema, value);
+}
+
+function check<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (!result.success) throw unreadable(what, z.prettifyError(result.error), result.error);
+  return result.data;
+}
+
+function unreadable(what: string, found: string, cause?: unknown): SennitError {
+  return new SennitError(
+    "kernel",
+    "ip-unreadable",
+    `${what} said what we cannot read: ${found.slice(0, 500)}`,
+    {
+      cause,
+    },
+  );
+}
+
+const isFilled = (entry: unknown): boolean =>
+  typeof entry === "object" && entry !== null && Object.keys(entry).length > 0;
+
+type Compact<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** The same object without the keys that are undefined, so that equal things are deeply equal. */
+function compact<T extends object>(object: T): Compact<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Compact<T>;
+}

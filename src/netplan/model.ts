@@ -1,0 +1,66 @@
+import type { Endpoint, Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
+
+/** What the operator wants of a router, as far as the kernel is concerned. */
+export interface RouterIntent {
+  readonly lan: readonly string[];
+  /** In the order of preference; a WAN's place gives its table and endpoint ids. */
+  readonly wans: readonly WanIntent[];
+  /** Where the relay listens on 127.0.0.1 and ::1; a family without a port is not proxied. */
+  readonly relayPorts: { readonly inet: number | undefined; readonly inet6: number | undefined };
+  /** The server's addresses, the first one dialled first. Empty while not known. */
+  readonly serverAddresses: readonly string[];
+  /** What happens to connections that the relay does not take: they go out directly, or not at all. */
+  readonly onFailure: "open" | "closed";
+}
+
+export interface WanIntent {
+  readonly name: string;
+  readonly device: string;
+  readonly role: "active" | "backup" | "off";
+  /** Instead of the device's default route, for the gateway's family. */
+  readonly gateway?: string;
+}
+
+/** What the kernel has by itself or from others. */
+export interface Observations {
+  readonly links: readonly Link[];
+  /** Default routes in main, of every device. */
+  readonly defaultRoutes: readonly Route[];
+}
+
+/** A setting: either exactly `value`, or a list whose last field is to be `lastAtLeast` (never made smaller). */
+export type SysctlWish =
+  | { readonly key: string; readonly value: string }
+  | { readonly key: string; readonly lastAtLeast: number };
+
+/** Something the operator should know; the rest of the plan holds without it. */
+export interface Problem {
+  readonly code: "wan-same-address" | "too-many-endpoints";
+  readonly wan: string;
+  readonly message: string;
+}
+
+/** Everything of ours that the kernel should hold: a plain value. */
+export interface DesiredState {
+  /** "table inet ... { ... }" as nft prints it, or undefined for no table. */
+  readonly nft: string | undefined;
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  readonly mptcp: {
+    /** Undefined: as it was before us. */
+    readonly limits: MptcpLimits | undefined;
+    readonly endpoints: readonly Endpoint[];
+  };
+  readonly sysctls: readonly SysctlWish[];
+  readonly problems: readonly Problem[];
+}
+
+/** Nothing of ours. */
+export const NOTHING: DesiredState = {
+  nft: undefined,
+  rules: [],
+  routes: [],
+  mptcp: { limits: undefined, endpoints: [] },
+  sysctls: [],
+  problems: [],
+};

@@ -1,0 +1,44 @@
+/**
+ * Everything by which the kernel state that is ours is known from everybody else's. All of it can be found again
+ * after a crash without any memory of our own, except MPTCP endpoints, which carry no owner's name (see the journal).
+ */
+
+/** The one nftables table, of family inet. */
+export const TABLE_NAME = "sennit";
+
+/**
+ * Stamped on every rule and route of ours (FRA_PROTOCOL, rtm_protocol). Free in linux/rtnetlink.h and in iproute2's
+ * rt_protos; "S" in ASCII.
+ */
+export const PROTOCOL = 83;
+
+/**
+ * The packet mark of a connection that the relay takes. One bit, so that it goes together with the marks of others:
+ * Kubernetes has 0xc000, mwan3 0x3f00, Tailscale 0xff0000, Cilium and Calico the low bytes by default.
+ */
+export const MARK = 0x1000_0000;
+
+/** Routing tables. Numbers need not be small; these stay away from 0-255 (the kernel's and /etc/iproute2's). */
+export const RT_TABLE_RELAY = 8300;
+/** Plus the WAN's place in the configuration: 8301, 8302, ... the same for both families. */
+export const RT_TABLE_FIRST_WAN = 8301;
+/** The kernel's main table (RT_TABLE_MAIN). */
+export const RT_TABLE_MAIN = 254;
+
+/**
+ * Priorities of policy rules; the lower is asked first, and main stands at 32766. One per purpose, so that `ip rule`
+ * reads as a table of contents.
+ */
+export const PRIORITY = {
+  /** Right behind `local`: a packet that we marked ourselves must reach the relay, whatever a VPN's rules say. */
+  relay: 83,
+  /** Sockets bound to a WAN's device. The first of the WAN rules: a binding is the strongest wish. */
+  boundToDevice: 8300,
+  /** From a WAN's address to what main knows better than by a default route: the LAN, another WAN's modem. */
+  fromAddressNear: 8310,
+  /** From a WAN's address to the internet. Before main and before the rules of wg-quick (32764 and down). */
+  fromAddress: 8320,
+} as const;
+
+/** Ids of our MPTCP endpoints. High, because the kernel gives ids from 1 up to those who name none. */
+export const ENDPOINT_IDS = { first: 200, last: 231 } as const;

@@ -1,0 +1,98 @@
+import ipaddr from "ipaddr.js";
+import type { Address, Family, Link } from "../linux/iproute.ts";
+import type { Observations, Problem, RouterIntent, WanIntent } from "./model.ts";
+import { familyOf } from "./prefix.ts";
+
+/** One family of one WAN that can carry now. */
+export interface WanPath {
+  readonly wan: WanIntent;
+  /** The WAN's place in the configuration. */
+  readonly index: number;
+  readonly family: Family;
+  readonly address: Address;
+  /** Undefined on point-to-point devices. */
+  readonly gateway: string | undefined;
+  /** The gateway lies outside the address's own network. */
+  readonly onlink: boolean;
+  /** Another WAN has the same address: only the device tells the two apart. */
+  readonly twin: boolean;
+}
+
+const FAMILIES: readonly Family[] = ["inet", "inet6"];
+
+/**
+ * The WANs that can carry, by family. A WAN counts only with carrier, an address and a way on: without one of them it
+ * contributes nothing at all, so that a pulled cable is acted on at once, and the other WANs' state is not touched.
+ */
+export function usablePaths(
+  intent: RouterIntent,
+  observed: Observations,
+): { readonly paths: readonly WanPath[]; readonly problems: readonly Problem[] } {
+  const paths: WanPath[] = [];
+  const problems: Problem[] = [];
+  const owners = new Map<string, string>();
+  for (const [index, wan] of intent.wans.entries()) {
+    const link = observed.links.find(({ name }) => name === wan.device);
+    if (wan.role === "off" || !link?.up || !link.carrier) continue;
+    for (const family of FAMILIES) {
+      const path = pathOf(wan, index, family, link, observed);
+      if (path === undefined) continue;
+      const owner = owners.get(path.address.address);
+      paths.push({ ...path, twin: owner !== undefined });
+      if (owner === undefined) owners.set(path.address.address, wan.name);
+      else problems.push(sameAddress(path, owner));
+    }
+  }
+  return { paths, problems };
+}
+
+function pathOf(
+  wan: WanIntent,
+  index: number,
+  family: Family,
+  link: Link,
+  observed: Observations,
+): Omit<WanPath, "twin"> | undefined {
+  const address = chooseAddress(link, family);
+  const ways = observed.defaultRoutes.filter(
+    (route) => route.family === family && route.device === wan.device,
+  );
+  ways.sort((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
+  const fixed = wan.gateway !== undefined && familyOf(wan.gateway) === family ? wan.gateway : undefined;
+  const [best] = ways;
+  if (address === undefined || (fixed === undefined && best === undefined)) return undefined;
+  const gateway = fixed ?? best?.gateway;
+  return { wan, index, family, address, gateway, onlink: gateway !== undefined && !isOnLink(gateway, link) };
+}
+
+/**
+ * The address that connections of this WAN leave from: a global one that is preferred and permanent; a temporary one
+ * (RFC 8981) would change under the carriers every day.
+ */
+function chooseAddress(link: Link, family: Family): Address | undefined {
+  const global = link.addresses.filter(
+    (address) => address.family === family && address.scope === "global" && address.preferred,
+  );
+  return global.find(({ secondary }) => !secondary) ?? global[0];
+}
+
+function isOnLink(gateway: string, link: Link): boolean {
+  const parsed = ipaddr.parse(gateway);
+  if (parsed.range() === "linkLocal") return true;
+  return link.addresses.some(
+    ({ address, prefixLength }) =>
+      familyOf(address) === familyOf(gateway) && parsed.match(ipaddr.parse(address), prefixLength),
+  );
+}
+
+/**
+ * Stick modems all give out the same address. Neither a `from` rule nor the path manager can tell two of them apart, so
+ * the second one is left to sockets that are bound to its device.
+ */
+function sameAddress({ wan, address }: Omit<WanPath, "twin">, owner: string): Problem {
+  return {
+    code: "wan-same-address",
+    wan: wan.name,
+    message: `WAN ${wan.name} (${wan.device}) has the address ${address.address}, which WAN ${owner} has already: left out of MPTCP`,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Family, Route, Rule } from "../linux/iproute.ts";
+import type { RouterIntent } from "./model.ts";
+import { MARK, PRIORITY, PROTOCOL, RT_TABLE_FIRST_WAN, RT_TABLE_MAIN, RT_TABLE_RELAY } from "./own.ts";
+import type { WanPath } from "./paths.ts";
+import { networkOf } from "./prefix.ts";
+
+export interface Routing {
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+}
+
+/**
+ * Segments that may leave before the first acknowledgement. RFC 6928's 10 is meant for one connection of a stranger; a
+ * carrier stands for hundreds of them. 30 of 1400 bytes are 42 KB, which the smallest queue we expect (64 KB) holds.
+ */
+const INITCWND_SEGMENTS = 30;
+
+/** What TPROXY marked is delivered here, whatever its destination (Documentation/networking/tproxy.rst). */
+export function relayRouting(ports: RouterIntent["relayPorts"]): Routing {
+  const families = (["inet", "inet6"] as const).filter((family) => ports[family] !== undefined);
+  return {
+    rules: families.map((family) => ({
+      family,
+      priority: PRIORITY.relay,
+      fwmark: { value: MARK, mask: MARK },
+      table: RT_TABLE_RELAY,
+      protocol: PROTOCOL,
+    })),
+    routes: families.map((family) => ({
+      family,
+      type: "local",
+      table: RT_TABLE_RELAY,
+      destination: "default",
+      device: "lo",
+      protocol: PROTOCOL,
+    })),
+  };
+}
+
+/**
+ * Who is bound to a WAN's device or address leaves by that WAN. Main, and with it everybody else's traffic, is not
+ * touched.
+ */
+export function wanRouting(paths: readonly WanPath[]): Routing {
+  return { rules: paths.flatMap(pathRules), routes: paths.flatMap(pathRoutes) };
+}
+
+function pathRules({ wan, index, family, address, twin }: WanPath): readonly Rule[] {
+  const table = RT_TABLE_FIRST_WAN + index;
+  const from = address.address;
+  const bound: Rule = {
+    family,
+    priority: PRIORITY.boundToDevice,
+    oif: wan.device,
+    table,
+    protocol: PROTOCOL,
+  };
+  if (twin) return [bound];
+  return [
+    bound,
+    {
+      family,
+      priority: PRIORITY.fromAddressNear,
+      from,
+      table: RT_TABLE_MAIN,
+      suppressPrefixLength: 0,
+      protocol: PROTOCOL,
+    },
+    { family, priority: PRIORITY.fromAddress, from, table, protocol: PROTOCOL },
+  ];
+}
+
+function pathRoutes({ wan, index, family, address, gateway, onlink }: WanPath): readonly Route[] {
+  const common = {
+    family,
+    type: "unicast",
+    table: RT_TABLE_FIRST_WAN + index,
+    device: wan.device,
+    source: address.address,
+    protocol: PROTOCOL,
+  } as const;
+  const connected: Route = { ...common, destination: networkOf(address.address, address.prefixLength) };
+  const onward: Route = {
+    ...common,
+    destination: "default",
+    initcwnd: INITCWND_SEGMENTS,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(onlink ? { onlink } : {}),
+  };
+  return isHost(family, address.prefixLength) ? [onward] : [connected, onward];
+}
+
+/** A lone address has no network to be connected to. */
+const isHost = (family: Family, prefixLength: number): boolean =>
+  prefixLength === (family === "inet" ? 32 : 128);

@@ -1,0 +1,52 @@
+import { quoteArgv } from "../base/argv.ts";
+import {
+  renderChange,
+  renderEndpoint,
+  renderLimits,
+  renderRoute,
+  renderRule,
+  type Family,
+} from "../linux/iproute.ts";
+import type { Step } from "./diff.ts";
+import type { DesiredState, SysctlWish } from "./model.ts";
+
+/** The plan as the files and listings that a professional knows, one section per tool. */
+export function showState(state: DesiredState): string {
+  const rules = (family: Family): readonly string[] =>
+    state.rules.filter((rule) => rule.family === family).map((rule) => renderRule(rule).join(" "));
+  const routes = (family: Family): readonly string[] =>
+    state.routes.filter((route) => route.family === family).map((route) => renderRoute(route).join(" "));
+  const { limits, endpoints } = state.mptcp;
+  const sections: readonly (readonly [string, readonly string[]])[] = [
+    ["nft list table inet sennit", state.nft === undefined ? [] : [state.nft.trimEnd()]],
+    ["ip rule", rules("inet")],
+    ["ip -6 rule", rules("inet6")],
+    ["ip route", routes("inet")],
+    ["ip -6 route", routes("inet6")],
+    ["ip mptcp limits", limits === undefined ? [] : [renderLimits(limits).join(" ")]],
+    ["ip mptcp endpoint", endpoints.map((endpoint) => renderEndpoint(endpoint).join(" "))],
+    ["sysctl", state.sysctls.map(showWish)],
+    ["problems", state.problems.map(({ message }) => message)],
+  ];
+  return sections
+    .filter(([, lines]) => lines.length > 0)
+    .map(([title, lines]) => `# ${title}\n${lines.join("\n")}\n`)
+    .join("\n");
+}
+
+const showWish = (wish: SysctlWish): string =>
+  "value" in wish ? `${wish.key} = ${wish.value}` : `${wish.key} = ... ... >= ${wish.lastAtLeast}`;
+
+/** The step as a command that a person could run. */
+export function showStep(step: Step): string {
+  switch (step.do) {
+    case "sysctl":
+      return quoteArgv(["sysctl", "-w", `${step.key}=${step.value}`]);
+    case "ip":
+      return quoteArgv(["ip", ...renderChange(step.change)]);
+    case "nft-replace":
+      return "nft -f - # replace table inet sennit";
+    case "nft-remove":
+      return "nft delete table inet sennit";
+  }
+}

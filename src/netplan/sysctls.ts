@@ -1,0 +1,56 @@
+import type { RouterIntent, SysctlWish } from "./model.ts";
+
+const MIB = 1024 ** 2;
+
+/** Twice the bandwidth-delay product of what we plan for: 400 Mbit/s in all at a worst round trip of 320 ms. */
+const TCP_BUFFER_MAX = 32 * MIB;
+
+/** Bytes a socket accepts beyond what the network has taken: the rest stays with the session, which can still move it. */
+const NOTSENT_LOWAT = 128 * 1024;
+
+/** Both roles. */
+const COMMON: readonly SysctlWish[] = [
+  { key: "net/mptcp/enabled", value: "1" },
+  // In-kernel path manager; `path_manager` takes the place of `pm_type` from 6.15 on, where both exist they agree.
+  { key: "net/mptcp/pm_type", value: "0" },
+  { key: "net/mptcp/path_manager", value: "kernel" },
+  // How long a connection lives without any subflow. The session decides about giving up, not the kernel.
+  { key: "net/mptcp/close_timeout", value: "3600" },
+  // One dropped MPTCP SYN would turn MPTCP off for the whole namespace for an hour (6.12+). We judge by WAN.
+  { key: "net/mptcp/blackhole_timeout", value: "0" },
+  { key: "net/mptcp/stale_loss_cnt", value: "2" },
+  { key: "net/mptcp/checksum_enabled", value: "0" },
+  // Carriers are idle and then busy again: that is no reason to start slowly.
+  { key: "net/ipv4/tcp_slow_start_after_idle", value: "0" },
+  // Where ICMP is filtered, find the size that fits after a loss (RFC 4821), from a size that fits everywhere.
+  { key: "net/ipv4/tcp_mtu_probing", value: "1" },
+  { key: "net/ipv4/tcp_base_mss", value: "1024" },
+  { key: "net/ipv4/tcp_notsent_lowat", value: String(NOTSENT_LOWAT) },
+  { key: "net/ipv4/tcp_rmem", lastAtLeast: TCP_BUFFER_MAX },
+  { key: "net/ipv4/tcp_wmem", lastAtLeast: TCP_BUFFER_MAX },
+];
+
+export const serverSysctls = (): readonly SysctlWish[] => COMMON;
+
+export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
+  const wans = intent.wans.filter(({ role }) => role !== "off").map(({ device }) => device);
+  return [...COMMON, ...[...intent.lan, ...wans].flatMap(forwarding), ...wans.flatMap(wanDevice)];
+}
+
+/**
+ * By device and not by the global switch: that would make a router of every other device here as well, and writing it
+ * resets what every device had, so that nobody could put it back. IPv6 knows forwarding by device from 6.17 on
+ * (`force_forwarding`); before, IPv6 beside the relay is forwarded only if the operator switched it on.
+ */
+const forwarding = (device: string): readonly SysctlWish[] => [
+  { key: `net/ipv4/conf/${device}/forwarding`, value: "1" },
+  { key: `net/ipv6/conf/${device}/force_forwarding`, value: "1" },
+];
+
+const wanDevice = (device: string): readonly SysctlWish[] => [
+  // Loose: with several WANs the way back may differ from main's (RFC 3704, 2.4); strict drops joins.
+  { key: `net/ipv4/conf/${device}/rp_filter`, value: "2" },
+  // A default route over a pulled cable must not hide the next one: direct traffic fails over inside the kernel.
+  { key: `net/ipv4/conf/${device}/ignore_routes_with_linkdown`, value: "1" },
+  { key: `net/ipv6/conf/${device}/ignore_routes_with_linkdown`, value: "1" },
+];
