@@ -1,6 +1,6 @@
 import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { SennitError } from "../base/errors.ts";
-import { familyOf, formatEndpoint, normalAddress } from "./ffi/sockaddr.ts";
+import { familyOf, formatEndpoint, normalEndpoint } from "./ffi/sockaddr.ts";
 import { openDialSocket, openListenSocket, resetOnClose, socketEnd, socketError } from "./socketoptions.ts";
 import { libc } from "./ffi/libc.ts";
 import { readInfo } from "./connectioninfo.ts";
@@ -31,12 +31,12 @@ export function kernelSockets(netns?: string): Sockets {
 type Inside = <T>(open: () => T) => T;
 
 async function dial(options: DialOptions, inside: Inside): Promise<Connection> {
-  const { signal, remote, timeoutMs } = options;
-  const what = `connect to ${formatEndpoint(remote)}`;
+  const { signal, timeoutMs } = options;
+  const { address, port } = normalEndpoint(options.remote);
+  const what = `connect to ${formatEndpoint({ address, port })}`;
   const aborted = (): SennitError =>
     new SennitError("network", "aborted", `${what}: no longer wanted`, { cause: signal?.reason });
   if (signal?.aborted === true) throw aborted();
-  const address = normalAddress(remote.address);
   const stream = adopt(inside(() => openDialSocket(options, address)));
   return new Promise((resolve, reject) => {
     const fail = (error: SennitError): void => {
@@ -61,7 +61,7 @@ async function dial(options: DialOptions, inside: Inside): Promise<Connection> {
     stream.once("error", onError);
     // Node must see an IPv6 address to pass a sockaddr_in6 to our AF_INET6 socket.
     const host = familyOf(address) === 4 ? `::ffff:${address}` : address;
-    stream.connect({ host, port: remote.port }, () => {
+    stream.connect({ host, port }, () => {
       settle();
       const connection = KernelConnection.of(stream);
       if (connection === undefined) fail(socketError("ECONNRESET", what));

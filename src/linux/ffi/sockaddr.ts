@@ -36,11 +36,17 @@ export function normalAddress(address: string): string {
   return formatAddress(addressBytes(address), 0);
 }
 
-/** struct sockaddr_in6; IPv4 as a v4-mapped address (RFC 4291, section 2.5.5.2). Fails with `bad-address`, `bad-port`. */
-export function encodeSockaddr({ address, port }: Endpoint): Buffer {
+/** The endpoint with its address in normal form. Fails with `config` `bad-address` or `bad-port`. */
+export function normalEndpoint({ address, port }: Endpoint): Endpoint {
   if (!Number.isInteger(port) || port < 0 || port > MAX_PORT) {
     throw new SennitError("config", "bad-port", `not a TCP port: ${port}`);
   }
+  return { address: normalAddress(address), port };
+}
+
+/** struct sockaddr_in6; IPv4 as a v4-mapped address (RFC 4291, section 2.5.5.2). Fails with `bad-address`, `bad-port`. */
+export function encodeSockaddr(endpoint: Endpoint): Buffer {
+  const { address, port } = normalEndpoint(endpoint);
   const sockaddr = Buffer.alloc(SOCKADDR_IN6_SIZE);
   sockaddr.writeUInt16LE(AF_INET6, 0);
   sockaddr.writeUInt16BE(port, PORT_AT);
