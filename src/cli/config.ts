@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import { SennitError } from "../base/errors.ts";
+import type { Role } from "../config/fields.ts";
 import { readText } from "../config/load.ts";
-import { roleOfConfig, type Role } from "../config/role.ts";
+import { roleOfConfig } from "../config/role.ts";
 import { parseRouterConfig } from "../config/router.ts";
 import { parseServerConfig } from "../config/server.ts";
 import { EXIT } from "./exit.ts";

@@ -13,6 +13,11 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    name: "status",
+    summary: "show what the router or server is doing",
+    load: async () => (await import("./status.ts")).statusCommand(),
+  },
+  {
     name: "config",
     summary: "check config files",
     load: async () => (await import("./config.ts")).configCommand(),

@@ -2,6 +2,8 @@ import ipaddr from "ipaddr.js";
 import { isIP } from "node:net";
 import { z } from "zod";
 
+export type Role = "router" | "server";
+
 /**
  * Words that iproute2 reads as its own where a device name may stand ("ip link set up"), and names that already mean
  * something: `all` and `default` are sysctl's, `lo` is the loopback device.
@@ -40,14 +42,19 @@ export const directory = z
 
 export const logLevel = z.enum(["debug", "info", "warn", "error", "silent"]);
 
+/** Where the sockets of a role are when its config says nothing. */
+export const defaultRunDirectory = (role: Role): string => `/run/sennit/${role}`;
+
 /** The two directories of a role, with what they are when the file says nothing. */
-export const directories = (role: "router" | "server") =>
+export const directories = (role: Role) =>
   z
     .strictObject({
       state: directory
         .default(`/var/lib/sennit/${role}`)
         .describe("What must outlive a restart: keys, what was joined"),
-      run: directory.default(`/run/sennit/${role}`).describe("The API's socket and other things of one run"),
+      run: directory
+        .default(defaultRunDirectory(role))
+        .describe("The API's socket and other things of one run"),
     })
     .prefault({})
     .describe("Where Sennit keeps its files");

@@ -1,9 +1,8 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import type { Role } from "./fields.ts";
 import { routerConfigKind } from "./router.ts";
 import { serverConfigKind } from "./server.ts";
-
-export type Role = "router" | "server";
 
 const keysOnly = z.record(z.string(), z.unknown());
 

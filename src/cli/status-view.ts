@@ -1,0 +1,104 @@
+import type { CarrierStatus, StatusReport, SubflowStatus, Traffic, WanStatus } from "../api/status.ts";
+import { formatRate } from "../base/units.ts";
+import { formatAge, formatBytes, paint, table, type Align } from "./output.ts";
+
+const TRAFFIC = ["down", "up", "total down", "total up"];
+const WANS = ["WAN", "device", "role", "state", "address", ...TRAFFIC];
+const CARRIERS = ["carrier", "transport", "state", "flows", "queued", "subflows", ...TRAFFIC];
+const SUBFLOWS = ["subflow of", "WAN", "local", "remote", "RTT", ...TRAFFIC];
+const NUMBERS = new Set(["flows", "queued", "subflows", "RTT", ...TRAFFIC]);
+
+/** A status as a person reads it: the whole first, then a table for each kind of part. */
+export function renderStatus(report: StatusReport): string[] {
+  return [
+    ...summary(report),
+    ...section(WANS, report.wans.map(wanRow)),
+    ...section(CARRIERS, report.carriers.map(carrierRow)),
+    ...section(SUBFLOWS, report.subflows.map(subflowRow)),
+    ...problems(report),
+  ];
+}
+
+function section(head: readonly string[], rows: readonly string[][]): string[] {
+  if (rows.length === 0) return [];
+  const align = head.map((name): Align => (NUMBERS.has(name) ? "right" : "left"));
+  const dimmed = head.map((name) => paint("dim", name));
+  return ["", ...table(dimmed, rows, align)];
+}
+
+function problems(report: StatusReport): string[] {
+  if (report.problems.length === 0) return [];
+  const lines = report.problems.flatMap(({ code, message, remedy }) => [
+    `${paint("yellow", code)}: ${message}`,
+    ...(remedy === null ? [] : [`  -> ${remedy}`]),
+  ]);
+  return ["", ...lines];
+}
+
+function summary({ role, version, state, data, sessions, flows, memory, traffic }: StatusReport): string[] {
+  const pid = data.pid === null ? "" : ` (pid ${data.pid})`;
+  const restarts = data.restarts === 0 ? "" : `, restarted ${data.restarts} times`;
+  const rows = [
+    ["state", `${coloured(state.name)} for ${formatAge(state.ageMs)}`],
+    ["data", `${coloured(data.state.name)} for ${formatAge(data.state.ageMs)}${pid}${restarts}`],
+    ...sessions.map(({ peer, label, state, carriers, flows }) => [
+      "session",
+      `${label ?? peer} ${coloured(state.name)} for ${formatAge(state.ageMs)}, ${carriers} carriers, ${flows} flows`,
+    ]),
+    ["rate", `down ${formatRate(traffic.rate.down)}, up ${formatRate(traffic.rate.up)}`],
+    [
+      "flows",
+      `${flows.open} open; ${flows.opened} opened, ${flows.refused} refused, ${flows.reset} reset so far`,
+    ],
+    [
+      "memory",
+      `${formatBytes(memory.rssBytes)}; buffers ${formatBytes(memory.bufferedBytes)} of ${formatBytes(memory.bufferLimitBytes)}`,
+    ],
+  ];
+  return table([paint("bold", role), paint("dim", version)], rows);
+}
+
+const GOOD = new Set(["up", "running", "ready"]);
+const BAD = new Set(["down", "stopped", "lost"]);
+
+function coloured(state: string): string {
+  if (GOOD.has(state)) return paint("green", state);
+  return BAD.has(state) ? paint("red", state) : paint("yellow", state);
+}
+
+function wanRow({ name, device, role, state, reason, addresses, traffic }: WanStatus): string[] {
+  const why = reason === null ? formatAge(state.ageMs) : `(${reason})`;
+  return [
+    name,
+    device,
+    role,
+    `${coloured(state.name)} ${why}`,
+    addresses.join(" ") || "-",
+    ...trafficCells(traffic),
+  ];
+}
+
+function carrierRow(carrier: CarrierStatus): string[] {
+  const { id, transport, mptcp, wan, state, flows, queuedBytes, subflows, traffic } = carrier;
+  // What was asked for and what became of it, where a middlebox took the options away.
+  const kind = transport === "mptcp" && !mptcp ? "mptcp, stripped" : transport;
+  return [
+    String(id),
+    wan === null ? kind : `${kind} on ${wan}`,
+    `${coloured(state.name)} ${formatAge(state.ageMs)}`,
+    String(flows),
+    formatBytes(queuedBytes),
+    String(subflows),
+    ...trafficCells(traffic),
+  ];
+}
+
+function subflowRow({ carrier, wan, local, remote, rttMs, backup, traffic }: SubflowStatus): string[] {
+  const rtt = rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`;
+  const where = wan ?? "-";
+  return [String(carrier), backup ? `${where} backup` : where, local, remote, rtt, ...trafficCells(traffic)];
+}
+
+function trafficCells({ rate, bytes }: Traffic): string[] {
+  return [formatRate(rate.down), formatRate(rate.up), formatBytes(bytes.down), formatBytes(bytes.up)];
+}
