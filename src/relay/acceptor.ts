@@ -37,8 +37,10 @@ export interface AcceptorOptions {
   readonly instance: Buffer;
   readonly clock: Clock;
   readonly log: Log;
-  /** Makes the session of a router that has none with this id. `ended` is to be called when its last carrier is gone. */
+  /** Makes the session of a router that has none with this id; `onCarriers` is to be called when its carriers change. */
   readonly createSession: (router: KnownRouter, id: Buffer, onCarriers: () => void) => Session;
+  /** A session is over. */
+  readonly onEnded: (peer: PeerSession) => void;
 }
 
 /** Takes carriers in at the door: listens, shakes hands within a time limit, finds the session each belongs to. */
@@ -155,6 +157,7 @@ export class Acceptor {
     if (peer === undefined || peer.session.carriers.size > 0) return;
     this.#sessions.delete(key);
     peer.session.close();
+    this.#options.onEnded(peer);
     this.#options.log.info({ router: peer.router.name }, "session ends: its last carrier is gone");
   }
 }

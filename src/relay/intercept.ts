@@ -32,7 +32,13 @@ export class Intercept {
     return this.#listeners.length > 0;
   }
 
-  /** Listens for both families. Rejects, with neither open, where a port is taken. */
+  /** The ports it listens on; null while it is closed. */
+  get ports(): InterceptPorts | null {
+    const [v4, v6] = this.#listeners;
+    return v4 === undefined || v6 === undefined ? null : { v4: v4.local.port, v6: v6.local.port };
+  }
+
+  /** Listens for both families; port 0 lets the kernel choose. Rejects, with neither open, where a port is taken. */
   async open(ports: InterceptPorts): Promise<void> {
     for (const family of ["v4", "v6"] as const) {
       const local = { address: INTERCEPT_ADDRESSES[family], port: ports[family] };

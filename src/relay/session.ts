@@ -62,6 +62,8 @@ export class Session implements FlowHost, CarrierUser {
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
   #nextId: number;
+  #pastBytesIn = 0;
+  #pastBytesOut = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -73,6 +75,15 @@ export class Session implements FlowHost, CarrierUser {
 
   get carriers(): ReadonlySet<Carrier> {
     return this.#carriers;
+  }
+
+  /** Bytes of all carriers there ever were. */
+  get bytesIn(): number {
+    return [...this.#carriers].reduce((sum, carrier) => sum + carrier.bytesIn, this.#pastBytesIn);
+  }
+
+  get bytesOut(): number {
+    return [...this.#carriers].reduce((sum, carrier) => sum + carrier.bytesOut, this.#pastBytesOut);
   }
 
   get flows(): ReadonlyMap<number, Flow> {
@@ -183,6 +194,8 @@ export class Session implements FlowHost, CarrierUser {
 
   carrierClosed(carrier: Carrier, error: Error | undefined): void {
     this.#carriers.delete(carrier);
+    this.#pastBytesIn += carrier.bytesIn;
+    this.#pastBytesOut += carrier.bytesOut;
     const fields = { carrier: carrier.number, flows: carrier.flows.size, why: error && messageOf(error) };
     for (const flow of carrier.flows) flow.onReset(ResetReason.CARRIER_LOST);
     if (error === undefined) this.#log.info(fields, "carrier closed");

@@ -1,0 +1,250 @@
+import { connect, type Socket } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { messageOf, SennitError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { VERSION } from "../base/version.ts";
+import { start, type Child } from "../linux/process.ts";
+import { JsonLines } from "./jsonlines.ts";
+import {
+  dataMessage,
+  type DataMessage,
+  type DataReport,
+  type OrderMessage,
+  type Orders,
+} from "./messages.ts";
+
+export interface DataProcessOptions {
+  readonly role: "router" | "server";
+  /** Unix socket of the data process. */
+  readonly socket: string;
+  /** Starts the data process. */
+  readonly argv: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A new report is there; also called, with undefined, when the process is gone. */
+  readonly onReport: (report: DataReport | undefined) => void;
+  readonly onRefused?: (event: Extract<DataMessage, { type: "refused" }>) => void;
+}
+
+/** Milliseconds between looks: the data process's answer is cheap, its events make it come at once. */
+const REPORT_EVERY_MS = 1000;
+/** How long a data process may take to open its socket (ms); a board with a slow card needs seconds. */
+const START_LIMIT_MS = 15_000;
+const CONNECT_RETRY_MS = 50;
+/** Pause before a data process that ended is started again, doubled while it keeps ending at once. */
+const RESTART_FIRST_MS = 100;
+const RESTART_MAX_MS = 10_000;
+/** Having lived this long (ms), it did not end at once. */
+const RESTART_RESET_MS = 30_000;
+/** How long it may take to end in good order (ms). */
+const STOP_LIMIT_MS = 3000;
+
+type State = "starting" | "running" | "stopped";
+
+/**
+ * Control's view of the data process: finds the one that runs or starts one, tells it the orders, and starts it again
+ * when it ends. Letting go of it (`detach`) leaves it running: the next control process finds it.
+ */
+export class DataProcess {
+  readonly #options: DataProcessOptions;
+  #state: State = "stopped";
+  #since = 0;
+  #orders: Orders | undefined;
+  #link: JsonLines | undefined;
+  #socket: Socket | undefined;
+  #pid: number | null = null;
+  #restarts = 0;
+  #backoffMs = 0;
+  #wanted = false;
+  #cancelTimer: (() => void) | undefined;
+  #cancelReports: (() => void) | undefined;
+
+  constructor(options: DataProcessOptions) {
+    this.#options = options;
+  }
+
+  get status(): {
+    readonly pid: number | null;
+    readonly state: State;
+    readonly ageMs: number;
+    readonly restarts: number;
+  } {
+    const ageMs = this.#options.clock.now() - this.#since;
+    return { pid: this.#pid, state: this.#state, ageMs, restarts: this.#restarts };
+  }
+
+  /** Finds or starts the process and keeps it running from now on. Rejects when it cannot be started at all. */
+  async start(): Promise<void> {
+    this.#wanted = true;
+    const { clock } = this.#options;
+    this.#cancelReports = clock.every(REPORT_EVERY_MS, () => this.#link?.send({ type: "report?" }));
+    if (await this.#adopt()) return;
+    await this.#launch();
+  }
+
+  /** What the process is to do; told at once, and again to every new one. */
+  configure(orders: Orders): void {
+    this.#orders = orders;
+    this.#send({ type: "configure", orders });
+  }
+
+  /** Lets go of the process, which runs on. */
+  detach(): void {
+    this.#wanted = false;
+    this.#cancelTimer?.();
+    this.#cancelReports?.();
+    this.#socket?.destroy();
+  }
+
+  /** Ends the process; resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#wanted = false;
+    this.#cancelTimer?.();
+    this.#cancelReports?.();
+    await stopDataProcess(this.#options.socket, this.#options.clock);
+  }
+
+  #send(message: OrderMessage): void {
+    this.#link?.send(message);
+  }
+
+  #enter(state: State): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#since = this.#options.clock.now();
+  }
+
+  /** Takes over a process that runs already; one of another version is replaced. */
+  async #adopt(): Promise<boolean> {
+    const socket = await tryConnect(this.#options.socket);
+    if (socket === undefined) return false;
+    this.#options.log.info({}, "found a data process that runs already");
+    this.#use(socket);
+    return true;
+  }
+
+  async #launch(): Promise<void> {
+    this.#enter("starting");
+    const { argv, clock, log, socket } = this.#options;
+    const child: Child = await start(argv, { life: "free", stdio: ["ignore", "ignore", "inherit"] });
+    let ended = false;
+    void child.exited.then(({ code, signal }) => {
+      ended = true;
+      log.warn({ pid: child.pid, code, signal }, "data process ended");
+    });
+    const link = await connectWithin(socket, START_LIMIT_MS, clock, () => ended);
+    if (link === undefined) {
+      child.kill("SIGKILL");
+      throw new SennitError(
+        "kernel",
+        "data-not-started",
+        "the data process did not come up; its log says why",
+      );
+    }
+    this.#use(link);
+  }
+
+  #use(socket: Socket): void {
+    const startedAt = this.#options.clock.now();
+    this.#socket = socket;
+    const link = new JsonLines(socket, (value) => this.#onMessage(dataMessage.parse(value)));
+    this.#link = link;
+    socket.on("close", () => {
+      if (this.#link !== link) return;
+      this.#link = undefined;
+      this.#pid = null;
+      this.#enter("stopped");
+      this.#options.onReport(undefined);
+      if (this.#wanted) this.#restart(startedAt);
+    });
+  }
+
+  #onMessage(message: DataMessage): void {
+    switch (message.type) {
+      case "hello":
+        this.#pid = message.pid;
+        this.#enter("running");
+        if (message.version !== VERSION) {
+          this.#options.log.info(
+            { theirs: message.version, ours: VERSION },
+            "replacing an older data process",
+          );
+          this.#send({ type: "stop" });
+        } else if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
+        this.#send({ type: "report?" });
+        return;
+      case "changed":
+        this.#send({ type: "report?" });
+        return;
+      case "configured":
+        if (message.error !== null)
+          this.#options.log.error({ why: message.error }, "the data process refused its orders");
+        return;
+      case "report":
+        this.#options.onReport(message.report);
+        return;
+      case "refused":
+        this.#options.onRefused?.(message);
+    }
+  }
+
+  #restart(startedAt: number): void {
+    const { clock, log } = this.#options;
+    const lived = clock.now() - startedAt;
+    this.#backoffMs = lived > RESTART_RESET_MS ? 0 : Math.min(RESTART_MAX_MS, this.#backoffMs * 2);
+    this.#backoffMs = Math.max(RESTART_FIRST_MS, this.#backoffMs);
+    this.#restarts++;
+    this.#cancelTimer = clock.after(this.#backoffMs, () => {
+      this.#launch().catch((error: unknown) => {
+        log.error({ why: messageOf(error) }, "data process not started");
+        if (this.#wanted) this.#restart(clock.now());
+      });
+    });
+  }
+}
+
+/** Ends the data process behind `socket`, if there is one; true when there was. Throws `data-not-stopped`. */
+export async function stopDataProcess(socket: string, clock: Clock): Promise<boolean> {
+  const connection = await tryConnect(socket);
+  if (connection === undefined) return false;
+  const gone = new Promise<boolean>((resolve) => {
+    const cancel = clock.after(STOP_LIMIT_MS, () => resolve(false));
+    connection.on("close", () => {
+      cancel();
+      resolve(true);
+    });
+  });
+  const link = new JsonLines(connection, () => undefined);
+  link.send({ type: "stop" });
+  if (await gone) return true;
+  link.close();
+  throw new SennitError(
+    "bug",
+    "data-not-stopped",
+    `the data process did not stop within ${STOP_LIMIT_MS / 1000} s`,
+  );
+}
+
+/** Its socket, or undefined where nobody listens. */
+function tryConnect(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(socket));
+    socket.on("error", () => resolve(undefined));
+  });
+}
+
+async function connectWithin(
+  path: string,
+  limitMs: number,
+  clock: Clock,
+  giveUp: () => boolean,
+): Promise<Socket | undefined> {
+  const end = clock.now() + limitMs;
+  while (clock.now() < end && !giveUp()) {
+    const socket = await tryConnect(path);
+    if (socket !== undefined) return socket;
+    await new Promise<void>((resolve) => clock.after(CONNECT_RETRY_MS, resolve));
+  }
+  return undefined;
+}

@@ -1,0 +1,120 @@
+import { z } from "zod";
+
+/**
+ * What control and data process say to each other over their Unix socket, one JSON value per line. Control speaks
+ * first on every connection; `report` answers `report?`, the rest are events.
+ */
+
+const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+const endpoint = z.strictObject({ host: z.string(), port: z.int() });
+const ports = z.strictObject({ v4: z.int(), v6: z.int() });
+const target = z.strictObject({ address: z.string(), port: z.int() });
+
+export const routerOrders = z.strictObject({
+  role: z.literal("router"),
+  privateKey: z.string(),
+  pin: hex(32),
+  invite: z.strictObject({ id: hex(8), secret: hex(24) }),
+  endpoints: z.array(endpoint),
+  ways: z.array(z.strictObject({ name: z.string(), localAddress: z.string() })),
+  carriers: z.int(),
+  /** Where to listen for intercepted connections; null lets the kernel choose. */
+  ports: ports.nullable(),
+});
+export type RouterOrders = z.output<typeof routerOrders>;
+
+export const serverOrders = z.strictObject({
+  role: z.literal("server"),
+  key: z.string(),
+  certificate: z.string(),
+  listen: z.array(z.strictObject({ address: z.string(), port: z.int() })),
+  allowPrivate: z.array(z.string()),
+  routers: z.array(z.strictObject({ id: hex(32), name: z.string() })),
+  invites: z.array(
+    z.strictObject({ id: hex(8), secretHash: hex(32), expires: z.number(), name: z.string() }),
+  ),
+});
+export type ServerOrders = z.output<typeof serverOrders>;
+
+/** What control says. */
+export const orderMessage = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("configure"),
+    orders: z.discriminatedUnion("role", [routerOrders, serverOrders]),
+  }),
+  z.strictObject({ type: z.literal("report?") }),
+  z.strictObject({ type: z.literal("stop") }),
+]);
+export type OrderMessage = z.output<typeof orderMessage>;
+export type Orders = RouterOrders | ServerOrders;
+
+const traffic = { bytesIn: z.number(), bytesOut: z.number() };
+
+const subflowReport = z.object({
+  local: z.string(),
+  /** Address of `local` alone: by it the router knows the WAN. */
+  localAddress: z.string(),
+  remote: z.string(),
+  rttMs: z.number().nullable(),
+  ...traffic,
+});
+
+const carrierReport = z.object({
+  number: z.int(),
+  transport: z.enum(["mptcp", "tcp"]),
+  mptcp: z.boolean(),
+  draining: z.boolean(),
+  flows: z.int(),
+  queuedBytes: z.number(),
+  ageMs: z.number(),
+  ...traffic,
+  subflows: z.array(subflowReport),
+});
+export type CarrierReport = z.output<typeof carrierReport>;
+
+const sessionReport = z.object({
+  peer: z.string(),
+  label: z.string(),
+  ageMs: z.number(),
+  flows: z.int(),
+  carriers: z.array(carrierReport),
+});
+export type SessionReport = z.output<typeof sessionReport>;
+
+const enrolment = z.object({ router: z.object({ id: hex(32), name: z.string() }), invite: hex(8) });
+
+export const dataReport = z.object({
+  pid: z.int(),
+  rssBytes: z.number(),
+  heldBytes: z.number(),
+  limitBytes: z.number(),
+  sessions: z.array(sessionReport),
+  counts: z.object({ opened: z.int(), refused: z.int(), reset: z.int() }),
+  /** All carriers there ever were, so that it only grows. */
+  ...traffic,
+  /** On a router: where connections are taken in; null while they are not. */
+  intercepting: ports.nullable(),
+  /** On a server: routers that came in by invitation and are not in the orders yet. */
+  enrolments: z.array(enrolment),
+  /** Why there is no carrier, where there is none. */
+  trouble: z.string().nullable(),
+});
+export type DataReport = z.output<typeof dataReport>;
+
+/** What the data process says. */
+export const dataMessage = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("hello"),
+    version: z.string(),
+    role: z.enum(["router", "server"]),
+    pid: z.int(),
+  }),
+  /** Orders were carried out, or why they were not. */
+  z.strictObject({ type: z.literal("configured"), error: z.string().nullable() }),
+  z.strictObject({ type: z.literal("report"), report: dataReport }),
+  /** Something control acts on at once changed: ask for a report. */
+  z.strictObject({ type: z.literal("changed") }),
+  /** A target said no: the next client is to hear it from the kernel. */
+  z.strictObject({ type: z.literal("refused"), target, unreachable: z.boolean() }),
+]);
+export type DataMessage = z.output<typeof dataMessage>;

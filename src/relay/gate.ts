@@ -1,0 +1,88 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Sockets } from "../linux/sockets.ts";
+import { Intercept, type InterceptPorts } from "./intercept.ts";
+import type { Session } from "./session.ts";
+
+export interface GateOptions {
+  readonly session: Session;
+  readonly sockets: Sockets;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** It opened or closed. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Without any carrier for so long (ms), new connections are let go directly: longer than re-dialling over another WAN
+ * takes, short enough that nobody waits longer than for a slow page.
+ */
+const CLOSE_AFTER_MS = 2000;
+
+/** Opens the way into the relay while there is a carrier, and closes it when there is none: fail-open. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #intercept: Intercept;
+  #ports: InterceptPorts | undefined;
+  #cancelClose: (() => void) | undefined;
+  /** Opening and closing happen one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#intercept = new Intercept(options.sockets, options.session, options.log);
+  }
+
+  /** Where it listens; null while it is closed. */
+  get ports(): InterceptPorts | null {
+    return this.#intercept.ports;
+  }
+
+  /** Ports to listen on next time, because a rule in the kernel already names them. */
+  prefer(ports: InterceptPorts | null): void {
+    if (ports !== null) this.#ports = ports;
+  }
+
+  /** Looks at the session's carriers; to be called when one came or went. */
+  consider(): void {
+    if (this.#stopped) return;
+    if (this.#options.session.carriers.size > 0) {
+      this.#cancelClose?.();
+      this.#cancelClose = undefined;
+      this.#do(() => this.#open());
+    } else
+      this.#cancelClose ??= this.#options.clock.after(CLOSE_AFTER_MS, () => this.#do(() => this.#close()));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelClose?.();
+    this.#do(() => this.#intercept.close());
+    await this.#work;
+  }
+
+  #do(step: () => Promise<void>): void {
+    this.#work = this.#work.then(step).catch((error: unknown) => {
+      this.#options.log.error({ why: messageOf(error) }, "the way into the relay does not open");
+    });
+  }
+
+  async #open(): Promise<void> {
+    if (this.#intercept.isOpen || this.#stopped) return;
+    // Somebody may have taken the old port meanwhile; then a new one will do.
+    const preferred = this.#ports ?? { v4: 0, v6: 0 };
+    await this.#intercept.open(preferred).catch(() => this.#intercept.open({ v4: 0, v6: 0 }));
+    this.#ports = this.#intercept.ports ?? undefined;
+    this.#options.onChange();
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelClose = undefined;
+    if (!this.#intercept.isOpen || this.#options.session.carriers.size > 0) return;
+    await this.#intercept.close();
+    this.#options.log.warn({}, "no carrier: new connections are not taken in");
+    this.#options.onChange();
+  }
+}

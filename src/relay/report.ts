@@ -1,0 +1,44 @@
+import { formatEndpoint } from "../linux/sockets.ts";
+import type { Carrier } from "./carrier.ts";
+import type { Session } from "./session.ts";
+
+/** One session as plain values, as of now. Asks the kernel once per carrier: for once a second, not for every request. */
+export function reportSession(session: Session, now: number, peer: string, label: string) {
+  return {
+    peer,
+    label,
+    ageMs: now - session.startedAt,
+    flows: session.flows.size,
+    carriers: [...session.carriers].map((carrier) => reportCarrier(carrier, now)),
+  };
+}
+
+function reportCarrier(carrier: Carrier, now: number) {
+  const info = carrier.info();
+  return {
+    number: carrier.number,
+    transport: carrier.transport,
+    mptcp: info?.mptcp ?? false,
+    draining: carrier.draining,
+    flows: carrier.flows.size,
+    queuedBytes: carrier.queuedBytes,
+    ageMs: now - carrier.startedAt,
+    bytesIn: carrier.bytesIn,
+    bytesOut: carrier.bytesOut,
+    subflows: (info?.subflows ?? []).map((subflow) => ({
+      local: formatEndpoint(subflow.local),
+      localAddress: subflow.local.address,
+      remote: formatEndpoint(subflow.remote),
+      rttMs: subflow.rttMs ?? null,
+      bytesIn: subflow.bytesReceived,
+      bytesOut: subflow.bytesAcked,
+    })),
+  };
+}
+
+/** Bytes kept in this process for the session's flows. */
+export function heldBytes(session: Session): number {
+  let sum = 0;
+  for (const flow of session.flows.values()) sum += flow.heldBytes;
+  return sum;
+}

@@ -1,0 +1,121 @@
+import { createPrivateKey, randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { SennitError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { DataPlane } from "../control/datahost.ts";
+import type { DataMessage, DataReport, Orders, RouterOrders } from "../control/messages.ts";
+import type { Sockets } from "../linux/sockets.ts";
+import { WindowBudget } from "../relay/budget.ts";
+import type { Flow } from "../relay/flow.ts";
+import { Gate } from "../relay/gate.ts";
+import { CarrierPool } from "../relay/pool.ts";
+import { heldBytes, reportSession } from "../relay/report.ts";
+import { Session } from "../relay/session.ts";
+import { MAX_FLOWS, SESSION_BUFFER_BYTES } from "../relay/limits.ts";
+import { Refusal } from "../wire/constants.ts";
+import { SESSION_ID_BYTES } from "../wire/hello.ts";
+
+export interface DataPlaneDeps {
+  readonly sockets: Sockets;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tell: (event: DataMessage) => void;
+}
+
+/** The router's share of the relay: connections from the LAN in, carriers to the server out. */
+export class RouterDataPlane implements DataPlane {
+  readonly #deps: DataPlaneDeps;
+  readonly #budget = new WindowBudget(SESSION_BUFFER_BYTES);
+  readonly #session: Session;
+  readonly #gate: Gate;
+  #pool: CarrierPool | undefined;
+  #server = "";
+
+  constructor(deps: DataPlaneDeps) {
+    const { clock, log, sockets } = deps;
+    this.#deps = deps;
+    this.#session = new Session({
+      id: randomBytes(SESSION_ID_BYTES),
+      dialled: true,
+      clock,
+      log,
+      budget: this.#budget,
+      maxFlows: MAX_FLOWS,
+      // Nothing behind this router is reachable from the server.
+      onOpen: (flow) => this.#session.refuse(flow, Refusal.POLICY),
+      onRefused: (flow, reason) => this.#onRefused(flow, reason),
+      onCarriers: () => this.#onCarriers(),
+    });
+    const onChange = (): void => deps.tell({ type: "changed" });
+    this.#gate = new Gate({ session: this.#session, sockets, clock, log, onChange });
+  }
+
+  async configure(orders: Orders): Promise<void> {
+    if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
+    this.#gate.prefer(orders.ports);
+    this.#pool ??= this.#createPool(orders);
+    this.#server = orders.endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
+    this.#pool.update({ endpoints: orders.endpoints, ways: orders.ways, size: orders.carriers });
+  }
+
+  report(): DataReport {
+    const session = reportSession(this.#session, this.#deps.clock.now(), this.#server, this.#server);
+    const { bytesIn, bytesOut } = this.#session;
+    return {
+      pid: process.pid,
+      rssBytes: process.memoryUsage.rss(),
+      heldBytes: heldBytes(this.#session),
+      limitBytes: SESSION_BUFFER_BYTES,
+      sessions: [session],
+      counts: { ...this.#session.counts },
+      bytesIn,
+      bytesOut,
+      intercepting: this.#gate.ports,
+      enrolments: [],
+      trouble: this.#pool?.lastError?.message ?? null,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#pool?.stop();
+    await this.#gate.stop();
+    this.#session.close();
+  }
+
+  #createPool(orders: RouterOrders): CarrierPool {
+    const { sockets, clock, log } = this.#deps;
+    const pool = new CarrierPool({
+      session: this.#session,
+      sockets,
+      privateKey: createPrivateKey(orders.privateKey),
+      invite: { id: Buffer.from(orders.invite.id, "hex"), secret: Buffer.from(orders.invite.secret, "hex") },
+      pin: Buffer.from(orders.pin, "hex"),
+      resolve: addressesOf,
+      clock,
+      log,
+    });
+    pool.start();
+    return pool;
+  }
+
+  #onCarriers(): void {
+    this.#pool?.fill();
+    this.#gate.consider();
+    this.#deps.tell({ type: "changed" });
+  }
+
+  /** The next client of the same target is to hear from the kernel at once what this one could not be told. */
+  #onRefused(flow: Flow, reason: Refusal): void {
+    const unreachable = reason === Refusal.HOST_UNREACHABLE || reason === Refusal.NETWORK_UNREACHABLE;
+    if (unreachable || reason === Refusal.CONNECTION_REFUSED) {
+      this.#deps.tell({ type: "refused", target: flow.target, unreachable });
+    }
+  }
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "../base/clock.ts";
+import { SennitError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { DataPlane } from "../control/datahost.ts";
+import type { DataReport, Orders, ServerOrders } from "../control/messages.ts";
+import type { DataMessage } from "../control/messages.ts";
+import type { Sockets } from "../linux/sockets.ts";
+import { Acceptor } from "../relay/acceptor.ts";
+import { Admission, type KnownRouter } from "../relay/admission.ts";
+import { WindowBudget } from "../relay/budget.ts";
+import { EgressPolicy } from "../relay/egress.ts";
+import { MAX_FLOWS, SESSION_BUFFER_BYTES } from "../relay/limits.ts";
+import { Outbound } from "../relay/outbound.ts";
+import { heldBytes, reportSession } from "../relay/report.ts";
+import { Session } from "../relay/session.ts";
+import { serverContext } from "../relay/tls.ts";
+
+export interface DataPlaneDeps {
+  readonly sockets: Sockets;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly tell: (event: DataMessage) => void;
+}
+
+const INSTANCE_BYTES = 16;
+
+/** The server's share of the relay: carriers of many routers in, connections to targets out. */
+export class ServerDataPlane implements DataPlane {
+  readonly #deps: DataPlaneDeps;
+  readonly #admission: Admission;
+  readonly #budget = new WindowBudget(SESSION_BUFFER_BYTES);
+  readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
+  #orders: ServerOrders | undefined;
+  #acceptor: Acceptor | undefined;
+  #outbound: Outbound | undefined;
+
+  constructor(deps: DataPlaneDeps) {
+    this.#deps = deps;
+    this.#admission = new Admission(deps.wallClock);
+  }
+
+  async configure(orders: Orders): Promise<void> {
+    if (orders.role !== "server") throw new SennitError("bug", "wrong-role", "router's orders for a server");
+    this.#admission.update(orders);
+    const before = this.#orders;
+    this.#orders = orders;
+    if (before === undefined || !isDeepStrictEqual(before.allowPrivate, orders.allowPrivate)) {
+      const policy = new EgressPolicy(orders.allowPrivate, ownAddresses);
+      this.#outbound = new Outbound(this.#deps.sockets, policy, this.#deps.log);
+    }
+    if (this.#acceptor !== undefined) return;
+    const acceptor = this.#createAcceptor(orders);
+    await acceptor.start(orders.listen);
+    this.#acceptor = acceptor;
+  }
+
+  report(): DataReport {
+    const now = this.#deps.clock.now();
+    const peers = [...(this.#acceptor?.sessions ?? [])];
+    const total = { ...this.#past };
+    for (const { session } of peers) add(total, session);
+    const { opened, refused, reset, bytesIn, bytesOut } = total;
+    return {
+      pid: process.pid,
+      rssBytes: process.memoryUsage.rss(),
+      heldBytes: peers.reduce((sum, { session }) => sum + heldBytes(session), 0),
+      limitBytes: SESSION_BUFFER_BYTES,
+      sessions: peers.map(({ router, session }) => reportSession(session, now, router.id, router.name)),
+      counts: { opened, refused, reset },
+      bytesIn,
+      bytesOut,
+      intercepting: null,
+      enrolments: this.#admission.enrolments.map((enrolment) => ({ ...enrolment })),
+      trouble: null,
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#acceptor?.stop();
+  }
+
+  #createAcceptor(orders: ServerOrders): Acceptor {
+    const { sockets, clock, log } = this.#deps;
+    return new Acceptor({
+      sockets,
+      clock,
+      log,
+      context: serverContext({ keyPem: orders.key, certificatePem: orders.certificate }),
+      admission: this.#admission,
+      instance: randomBytes(INSTANCE_BYTES),
+      createSession: (router, id, onCarriers) => this.#createSession(router, id, onCarriers),
+      onEnded: ({ session }) => add(this.#past, session),
+    });
+  }
+
+  #createSession(router: KnownRouter, id: Buffer, onCarriers: () => void): Session {
+    const { clock, log, tell } = this.#deps;
+    const session: Session = new Session({
+      id,
+      dialled: false,
+      clock,
+      log: log.child({ router: router.name }),
+      budget: this.#budget,
+      maxFlows: MAX_FLOWS,
+      onOpen: (flow) => void this.#outbound?.connect(flow, session, router.name),
+      onCarriers: () => {
+        onCarriers();
+        tell({ type: "changed" });
+      },
+    });
+    return session;
+  }
+}
+
+function add(
+  total: { opened: number; refused: number; reset: number; bytesIn: number; bytesOut: number },
+  session: Session,
+): void {
+  total.opened += session.counts.opened;
+  total.refused += session.counts.refused;
+  total.reset += session.counts.reset;
+  total.bytesIn += session.bytesIn;
+  total.bytesOut += session.bytesOut;
+}
+
+/** Asked for every flow; the kernel answers in some ten microseconds. */
+function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return new Set(all.map(({ address }) => address));
+}
