@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { CONFIG_DOC, ROUTER_EXAMPLE, SERVER_EXAMPLE, configDocument } from "../../scripts/config-docs.ts";
+import { parseRouterConfig } from "../../src/config/router.ts";
+import { parseServerConfig } from "../../src/config/server.ts";
+
+test("the document is what the schemas say: run `node --run docs` after changing them", () => {
+  expect(readFileSync(CONFIG_DOC, "utf8")).toBe(configDocument());
+});
+
+test("every key is explained", () => {
+  expect(configDocument()).not.toMatch(/^\| `[^`]+` \| +\|/m);
+});
+
+test("the examples are valid", () => {
+  expect(Object.keys(parseRouterConfig(ROUTER_EXAMPLE, "example").wans)).toEqual(["fibre", "lte"]);
+  expect(parseServerConfig(SERVER_EXAMPLE, "example").egress.allowPrivate).toEqual(["10.1.0.0/16"]);
+});
