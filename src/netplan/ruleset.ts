@@ -99,7 +99,7 @@ function entryChains(
           // The protocol once more: nft wants to see it beside tproxy. SYNs of a reused port find their TIME_WAIT here too.
           `meta l4proto tcp meta nfproto ${nfproto(family)} tproxy ${ip(family)} to ${LOOPBACK[family]}:${intent.relayPorts[family]} ${take}`,
       ),
-      ...(intent.onFailure === "closed" ? ["notrack reject with icmpx admin-prohibited"] : []),
+      ...(intent.onFailure === "closed" ? ["notrack reject with icmpx host-unreachable"] : []),
     ]),
     ...(proxied.length > 0
       ? [

@@ -1,86 +1,55 @@
-import { execFileSync } from "node:child_process";
+import type { Closer } from "../../src/base/closer.ts";
 import { exec, inNamespace, type Exec } from "../../src/linux/exec.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
+import { namespaces, veth } from "./namespaces.ts";
 
-/**
- * A network namespace for one test, with `ip` and any other command inside. Made of what every test here needs: devices
- * are ends of veth pairs, whose other ends ("DEVICE-peer") stand for the cable: taking them down takes the carrier.
- */
-export interface Namespace {
-  readonly name: string;
+/** A network namespace whose kernel state a test sets, looks at and compares. */
+export interface KernelState {
+  readonly netns: string;
   readonly path: string;
+  /** Runs a command inside. */
   readonly exec: Exec;
-  /** Runs `ip` with these words (split at spaces) inside; its output. */
-  ip(words: string): string;
-  /** Runs a command inside; its output. */
-  run(...argv: [string, ...string[]]): string;
-  /** A veth pair, both ends up, the near one with these addresses. */
-  device(name: string, ...addresses: string[]): void;
-  remove(): void;
+  /** Runs `ip` with these words inside. */
+  ip(words: string): Promise<unknown>;
+  /** A device with these addresses. Its cable's other end is "DEVICE-peer": when that is down, the carrier is gone. */
+  device(name: string, ...addresses: string[]): Promise<void>;
+  /** Everything that the promise "as before, byte for byte" is about, in the words of the tools. */
+  snapshot(): Promise<string>;
 }
 
-let count = 0;
+export async function kernelState(closer: Closer, name: string): Promise<KernelState> {
+  const [netns = ""] = await namespaces(closer, name);
+  return kernelStateOf(netns);
+}
 
-export function createNamespace(purpose: string): Namespace {
-  count += 1;
-  const name = `sennit-${process.pid}-${purpose}${count}`;
-  const path = netnsPath(name);
-  const call = (file: string, args: readonly string[]): string =>
-    execFileSync(file, args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" }, stdio: "pipe" });
-  const ip = (words: string): string => call("ip", ["-n", name, ...words.split(" ")]);
-  const remove = (): void => {
-    process.off("exit", remove);
-    call("ip", ["netns", "del", name]);
-  };
-  call("ip", ["netns", "add", name]);
-  process.once("exit", remove);
-  ip("link set lo up");
+export function kernelStateOf(netns: string): KernelState {
+  const inside = inNamespace(exec, netnsPath(netns));
   return {
-    name,
-    path,
-    exec: inNamespace(exec, path),
-    ip,
-    run: (...argv) => call("nsenter", [`--net=${path}`, "--", ...argv]),
-    device(device, ...addresses) {
-      ip(`link add ${device} type veth peer name ${device}-peer`);
-      for (const end of [device, `${device}-peer`]) ip(`link set ${end} up`);
-      // Without duplicate address detection, which would make a test wait for seconds.
-      for (const address of addresses)
-        ip(`address add ${address} dev ${device}${address.includes(":") ? " nodad" : ""}`);
+    netns,
+    path: netnsPath(netns),
+    exec: inside,
+    ip: (words) => inside(["ip", ...words.split(" ")]),
+    device: (device, ...addresses) =>
+      veth({ netns, device, addresses }, { netns, device: `${device}-peer`, addresses: [] }),
+    async snapshot() {
+      const texts = LISTINGS.map(async (argv) => {
+        // grep ends with 2 for files that only the kernel may read.
+        const { stdout } = await inside(argv, { allow: argv[0] === "grep" ? [0, 2] : [0] });
+        return `## ${argv.join(" ")}\n${stdout}`;
+      });
+      return (await Promise.all(texts)).join("\n");
     },
-    remove,
   };
 }
 
-/** Everything that the promise "as before, byte for byte" is about, in the words of the tools. */
-export function snapshot(namespace: Namespace): string {
-  const listings: readonly [string, ...string[]][] = [
-    ["nft", "list", "ruleset"],
-    ["ip", "rule"],
-    ["ip", "-6", "rule"],
-    ["ip", "-4", "route", "show", "table", "all"],
-    ["ip", "-6", "route", "show", "table", "all"],
-    ["ip", "mptcp", "endpoint"],
-    ["ip", "mptcp", "limits"],
-    // Counters and random values move by themselves; they are no settings.
-    [
-      "find",
-      "/proc/sys/net",
-      "-type",
-      "f",
-      "-readable",
-      "!",
-      "-name",
-      "*secret*",
-      "!",
-      "-path",
-      "*/nf_conntrack_count",
-    ],
-  ];
-  const texts = listings.map((argv) => {
-    const text = namespace.run(...argv);
-    if (argv[0] !== "find") return `## ${argv.join(" ")}\n${text}`;
-    return namespace.run("grep", "-Hs", "", ...text.trim().split("\n").sort());
-  });
-  return texts.join("\n");
-}
+const LISTINGS: readonly [string, ...string[]][] = [
+  ["nft", "list", "ruleset"],
+  ["ip", "rule"],
+  ["ip", "-6", "rule"],
+  ["ip", "-4", "route", "show", "table", "all"],
+  ["ip", "-6", "route", "show", "table", "all"],
+  ["ip", "mptcp", "endpoint"],
+  ["ip", "mptcp", "limits"],
+  // All settings of the namespace. The pattern leaves out what is no setting: secrets, and a count that moves.
+  ["grep", "-rs", "--exclude=*secret*", "--exclude=nf_conntrack_count", "", "/proc/sys/net"],
+];
