@@ -16,9 +16,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export function createLog(options: { readonly level?: LogLevel; readonly name: string }): Log {
   return pino(
     {
-      name: options.name,
       level: options.level ?? "info",
-      base: null,
+      base: { name: options.name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
