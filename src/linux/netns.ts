@@ -5,8 +5,7 @@ import { check, libc } from "./ffi/libc.ts";
 const CLONE_NEWNET = 0x4000_0000;
 const HERE = "/proc/thread-self/ns/net";
 
-/** Where iproute2 keeps its named network namespaces. */
-export const netnsPath = (name: string): string => `/run/netns/${name}`;
+export { netnsPath } from "./namespaces.ts";
 
 /**
  * Runs `fn` with this thread inside the network namespace at `path` (`/run/netns/NAME` or `/proc/PID/ns/net`), and

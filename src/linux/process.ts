@@ -16,6 +16,8 @@ export interface Child {
   readonly stderr: Readable | null;
   /** Settles once, when the program has ended; never rejects. */
   readonly exited: Promise<Exit>;
+  /** Waiting for `exited` keeps us alive from now on; a `free` program's end does not unless told. */
+  ref(): void;
   /** False when it had ended already. */
   kill(signal: NodeJS.Signals): boolean;
 }
@@ -62,6 +64,7 @@ export function start(argv: readonly [string, ...string[]], options: StartOption
         stdout: child.stdout,
         stderr: child.stderr,
         exited,
+        ref: () => child.ref(),
         kill: (signal) => child.kill(signal),
       });
     });

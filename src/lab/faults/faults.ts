@@ -1,0 +1,187 @@
+import { isIPv4 } from "node:net";
+import { listed } from "../../config/problems.ts";
+import type { LabLink, LinkFault } from "../link/lablink.ts";
+import type { LabHost } from "../net/host.ts";
+import { addressesOf, contains, nth } from "../topology/addresses.ts";
+import { linkChange } from "../topology/schema.ts";
+import { hostKind } from "../topology/topology.ts";
+import { FAULTS, wrong, type FaultName } from "./kinds.ts";
+
+/** A fault that is there now. */
+export interface ActiveFault {
+  readonly fault: FaultName;
+  readonly target: string;
+  readonly value: string | undefined;
+}
+
+interface Entry extends ActiveFault {
+  readonly undo: () => Promise<void>;
+}
+
+type Undo = Entry["undo"];
+
+/** Neighbouring addresses tried when a changed address is not given. */
+const CANDIDATES = 64;
+
+/** What is wrong in a running lab. One fault of a kind per target: the same again takes the place of the first. */
+export class Faults {
+  readonly #hosts: ReadonlyMap<string, LabHost>;
+  readonly #links: ReadonlyMap<string, LabLink>;
+  #entries: readonly Entry[] = [];
+  /** Changes of address so far: each goes to an address that the last one did not have. */
+  #changes = 0;
+
+  constructor(hosts: ReadonlyMap<string, LabHost>, links: ReadonlyMap<string, LabLink>) {
+    this.#hosts = hosts;
+    this.#links = links;
+  }
+
+  get active(): readonly ActiveFault[] {
+    return this.#entries.map(({ fault, target, value }) => ({ fault, target, value }));
+  }
+
+  /** Makes it go wrong; settles when it does. Throws `lab-bad-fault` with what is allowed instead. */
+  async apply(fault: FaultName, target: string, value?: string): Promise<void> {
+    const act = this.#prepare(fault, target, value);
+    await this.heal(fault, target);
+    const undo = await act();
+    if (undo !== undefined) this.#entries = [...this.#entries, { fault, target, value, undo }];
+  }
+
+  /** Takes back all faults, those of one kind, or the one; returns what was healed. */
+  async heal(fault?: FaultName, target?: string): Promise<readonly ActiveFault[]> {
+    const chosen = this.#entries.filter(
+      (entry) => (fault ?? entry.fault) === entry.fault && (target ?? entry.target) === entry.target,
+    );
+    // Newest first, as each may lie on top of another.
+    for (const entry of chosen.toReversed()) {
+      await entry.undo();
+      this.#entries = this.#entries.filter((other) => other !== entry);
+    }
+    return chosen.map(({ fault, target, value }) => ({ fault, target, value }));
+  }
+
+  /** Checks everything first, so that a refused fault changes nothing. */
+  #prepare(fault: FaultName, target: string, value: string | undefined): () => Promise<Undo | undefined> {
+    if (FAULTS[fault].value === "none" && value !== undefined)
+      throw wrong(`the value "${value}"`, `no value for ${fault}`);
+    switch (fault) {
+      case "down":
+        return this.#onLink(this.#link(target), { change: { carrier: false } });
+      case "blackhole":
+        return this.#onDirection(target, { open: false });
+      case "loss":
+      case "rate":
+      case "delay":
+      case "jitter":
+        return this.#onDirection(target, quantity(fault, value));
+      case "strip-mptcp":
+        return this.#strip(this.#host(target, ["router", "nat"]));
+      case "nat-reboot":
+        return this.#reboot(this.#host(target, ["nat"]));
+      case "public-address": {
+        const host = this.#host(target, ["nat"]);
+        return this.#readdress(host, host.spec.nat?.outside ?? "", value);
+      }
+      case "wan-address": {
+        const [name = "", device = ""] = target.split(":");
+        const host = this.#host(name);
+        if (host.spec.interfaces[device] === undefined)
+          throw wrong(
+            `"${target}"`,
+            listed(Object.keys(host.spec.interfaces).map((known) => `${name}:${known}`)),
+          );
+        return this.#readdress(host, device, value);
+      }
+    }
+  }
+
+  #link(name: string): LabLink {
+    const link = this.#links.get(name);
+    if (link === undefined) throw wrong(`the link "${name}"`, listed([...this.#links.keys()]));
+    return link;
+  }
+
+  #host(name: string, kinds?: readonly string[]): LabHost {
+    const host = this.#hosts.get(name);
+    if (host !== undefined && (kinds?.includes(hostKind(host.spec)) ?? true)) return host;
+    const fitting = [...this.#hosts.values()].filter(({ spec }) => kinds?.includes(hostKind(spec)) ?? true);
+    throw wrong(`the host "${name}"`, listed(fitting.map((known) => known.name)));
+  }
+
+  #onDirection(target: string, change: LinkFault["change"]): () => Promise<Undo> {
+    const [name = "", direction, ...rest] = target.split(":");
+    const link = this.#link(name);
+    if (rest.length > 0 || (direction !== undefined && direction !== "up" && direction !== "down"))
+      throw wrong(`"${target}"`, `${name}, ${name}:up or ${name}:down`);
+    if (change.open === undefined) link.mustBeEmulated();
+    return this.#onLink(link, { direction, change });
+  }
+
+  #onLink(link: LabLink, fault: LinkFault): () => Promise<Undo> {
+    return async () => {
+      await link.addFault(fault);
+      return () => link.removeFault(fault);
+    };
+  }
+
+  #strip(host: LabHost): () => Promise<Undo> {
+    return async () => {
+      await host.stripMptcp(true);
+      return () => host.stripMptcp(false);
+    };
+  }
+
+  #reboot(host: LabHost): () => Promise<undefined> {
+    return async () => {
+      await host.forgetMappings();
+      return undefined;
+    };
+  }
+
+  #readdress(host: LabHost, device: string, value: string | undefined): () => Promise<Undo> {
+    const address = value ?? this.#freshAddress(host, device);
+    if (!isIPv4(address) || !contains(host.subnetOf(device), address)) {
+      const { first, prefixLength } = host.subnetOf(device);
+      throw wrong(`the address "${address}"`, `one of the subnet of ${first}/${prefixLength}`);
+    }
+    const change = async (to?: string): Promise<void> => {
+      await host.readdress(device, to);
+      // A mapping made for the old address would go on using it.
+      if (host.spec.nat !== undefined) await host.forgetMappings();
+    };
+    return async () => {
+      await change(address);
+      return () => change();
+    };
+  }
+
+  /** An address of the subnet that nobody in the lab has, and another at every change. */
+  #freshAddress(host: LabHost, device: string): string {
+    const subnet = host.subnetOf(device);
+    const taken = new Set(
+      [...this.#hosts.values()].flatMap(({ spec }) =>
+        Object.values(spec.interfaces).flat().flatMap(addressesOf),
+      ),
+    );
+    const free = Array.from({ length: CANDIDATES }, (_, index) => nth(subnet, index + 1)).filter(
+      // Not the last of the subnet, which is its broadcast address.
+      (address, index) =>
+        !taken.has(address) && contains(subnet, address) && contains(subnet, nth(subnet, index + 2)),
+    );
+    const fresh = free[this.#changes++ % free.length];
+    if (fresh !== undefined) return fresh;
+    throw wrong("no address", `a free one in the subnet of ${host.name}:${device}`);
+  }
+}
+
+/** The value in the words of a topology file. */
+function quantity(
+  fault: "loss" | "rate" | "delay" | "jitter",
+  value: string | undefined,
+): LinkFault["change"] {
+  const parsed = linkChange.shape[fault].safeParse(value);
+  if (parsed.success && parsed.data !== undefined) return { [fault]: parsed.data };
+  const { allowed } = linkChange.shape[fault].unwrap().meta() as { allowed: string };
+  throw wrong(value === undefined ? "no value" : `"${value}"`, allowed);
+}

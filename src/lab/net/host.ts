@@ -1,0 +1,104 @@
+import { SennitError } from "../../base/errors.ts";
+import { exec, inNamespace, type Exec } from "../../linux/exec.ts";
+import { netnsPath } from "../../linux/netns.ts";
+import { createSysctl } from "../../linux/sysctl.ts";
+import type { AddressRange } from "../topology/addresses.ts";
+import type { HostSpec } from "../topology/schema.ts";
+import {
+  deviceLines,
+  holeRules,
+  natRules,
+  readdressLines,
+  routeLines,
+  stripRules,
+  sysctlsOf,
+} from "./render.ts";
+
+/** One host of a running lab: a network namespace and the tools run in it. */
+export class LabHost {
+  readonly name: string;
+  readonly spec: HostSpec;
+  /** Path of the network namespace. */
+  readonly netns: string;
+  readonly exec: Exec;
+  /** Devices behind which is a black hole. */
+  readonly #holes = new Set<string>();
+  /** Interfaces whose address is not the one of the topology. */
+  readonly #readdressed = new Map<string, string>();
+
+  constructor(name: string, spec: HostSpec, namespace: string) {
+    this.name = name;
+    this.spec = spec;
+    this.netns = netnsPath(namespace);
+    this.exec = inNamespace(exec, this.netns);
+  }
+
+  /** To be called before there are devices. */
+  prepare(): void {
+    const sysctl = createSysctl(this.netns);
+    for (const [key, value] of Object.entries(sysctlsOf(this.spec))) sysctl.set(key, value);
+  }
+
+  /** Addresses, routes, address translation. */
+  async configure(): Promise<void> {
+    await this.#ip(deviceLines(this.spec));
+    if (this.spec.nat !== undefined) await this.#nft(natRules(this.spec.nat));
+  }
+
+  /** Mappings that a NAT box holds now. */
+  natEntries(): number {
+    return Number(createSysctl(this.netns).get("net/netfilter/nf_conntrack_count") ?? 0);
+  }
+
+  /** Forgets all mappings, as a reboot does. */
+  async forgetMappings(): Promise<void> {
+    await this.exec(["conntrack", "-F"]);
+  }
+
+  async stripMptcp(on: boolean): Promise<void> {
+    await this.#nft(stripRules(on));
+  }
+
+  /** Everything that arrives at `device` vanishes, until it is switched off again. */
+  async blackhole(device: string, on: boolean): Promise<void> {
+    if (on) this.#holes.add(device);
+    else this.#holes.delete(device);
+    await this.#nft(holeRules([...this.#holes]));
+  }
+
+  /** Switches a device off, or on with the routes it had. */
+  async switchDevice(device: string, on: boolean): Promise<void> {
+    await this.#ip(`link set ${device} ${on ? "up" : "down"}\n`);
+    if (on) await this.#ip(routeLines(this.spec, device));
+  }
+
+  /** The IPv4 subnet of an interface with one address. Throws `lab-no-address` where it has none, or many. */
+  subnetOf(device: string): AddressRange {
+    const ranges = (this.spec.interfaces[device] ?? []).filter(({ family }) => family === 4);
+    const [range] = ranges;
+    if (range !== undefined && ranges.length === 1 && range.count === 1) return range;
+    const what = `${this.name}:${device} has not exactly one IPv4 address to change`;
+    throw new SennitError("config", "lab-no-address", what);
+  }
+
+  /** The IPv4 address of `device` as it is now. */
+  addressOf(device: string): string {
+    return this.#readdressed.get(device) ?? this.subnetOf(device).first;
+  }
+
+  /** Takes the IPv4 address of `device` away and gives it another of the same subnet; without `to`, its own again. */
+  async readdress(device: string, to = this.subnetOf(device).first): Promise<void> {
+    const from = this.addressOf(device);
+    if (from === to) return;
+    await this.#ip(readdressLines(this.spec, device, this.subnetOf(device), from, to));
+    this.#readdressed.set(device, to);
+  }
+
+  async #ip(lines: string): Promise<void> {
+    await this.exec(["ip", "-batch", "-"], { input: lines });
+  }
+
+  async #nft(rules: string): Promise<void> {
+    await this.exec(["nft", "-f", "-"], { input: rules });
+  }
+}
