@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { Closer } from "../../src/base/closer.ts";
+import { MemoryLog } from "../../src/base/log.ts";
+import { Observer } from "../../src/control/observer.ts";
+import { createIpRoute } from "../../src/linux/iproutetool.ts";
+import { createMonitor } from "../../src/linux/monitor.ts";
+import type { Observations } from "../../src/netplan/model.ts";
+import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
+
+let closer: Closer;
+let router: KernelState;
+let log: MemoryLog;
+let seen: Observations;
+let pictures: number;
+
+beforeEach(async () => {
+  closer = new Closer();
+  router = await kernelState(closer, "observed");
+  await router.device("wan0", "10.1.0.2/24");
+  log = new MemoryLog();
+  pictures = 0;
+  const observer = new Observer(
+    {
+      ip: createIpRoute(router.exec),
+      monitor: createMonitor({ netns: router.path, clock: systemClock, log }),
+      clock: systemClock,
+      log,
+    },
+    (observed) => {
+      seen = observed;
+      pictures += 1;
+    },
+  );
+  closer.add("observer", () => observer.stop());
+  seen = await observer.start();
+});
+afterEach(() => closer.close());
+
+const wan = () => seen.links.find(({ name }) => name === "wan0");
+const addresses = () => wan()?.addresses.map(({ address }) => address);
+
+it("sees carrier, addresses and default routes change", async () => {
+  expect(wan()).toMatchObject({ up: true, carrier: true });
+  expect(addresses()).toContain("10.1.0.2");
+  expect(seen.defaultRoutes).toEqual([]);
+  await router.ip("route add default via 10.1.0.1 dev wan0");
+  await expect.poll(() => seen.defaultRoutes).toMatchObject([{ gateway: "10.1.0.1", device: "wan0" }]);
+  await router.ip("link set wan0-peer down");
+  await expect.poll(() => wan()).toMatchObject({ up: true, carrier: false });
+  await router.ip("link set wan0-peer up");
+  await expect.poll(() => wan()?.carrier).toBe(true);
+  await router.ip("addr add 10.2.0.2/24 dev wan0");
+  await expect.poll(addresses).toContain("10.2.0.2");
+});
+
+it("hears of a rule that somebody takes away", async () => {
+  await router.ip("rule add priority 77 lookup 99");
+  await expect.poll(() => pictures).toBeGreaterThan(0);
+  const before = pictures;
+  await router.ip("rule del priority 77");
+  await expect.poll(() => pictures).toBeGreaterThan(before);
+});
+
+it("goes on when the monitor's process is killed, and tells what it may have missed", async () => {
+  const { stdout } = await router.exec(["ip", "netns", "pids", router.netns]);
+  const [pid = 0] = stdout.trim().split("\n").map(Number);
+  process.kill(pid, "SIGKILL");
+  await expect
+    .poll(() => log.lines.map(({ message }) => message))
+    .toContain("ip monitor ended, starting it again");
+  await router.ip("link set wan0-peer down");
+  await expect.poll(() => wan()?.carrier, { timeout: 5_000 }).toBe(false);
+  await router.ip("link set wan0-peer up");
+  await expect.poll(() => wan()?.carrier, { timeout: 5_000 }).toBe(true);
+});
