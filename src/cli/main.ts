@@ -13,6 +13,16 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    name: "router",
+    summary: "the end with several WANs: join a server, run",
+    load: async () => (await import("./router.ts")).routerCommand(),
+  },
+  {
+    name: "server",
+    summary: "the end on the internet: invite routers, run",
+    load: async () => (await import("./server.ts")).serverCommand(),
+  },
+  {
     name: "status",
     summary: "show what the router or server is doing",
     load: async () => (await import("./status.ts")).statusCommand(),

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -84,6 +85,7 @@ export class DataProcess {
 
   /** What the process is to do; told at once, and again to every new one. */
   configure(orders: Orders): void {
+    if (isDeepStrictEqual(orders, this.#orders)) return;
     this.#orders = orders;
     this.#send({ type: "configure", orders });
   }
@@ -128,10 +130,12 @@ export class DataProcess {
     const { argv, clock, log, socket } = this.#options;
     const child: Child = await start(argv, { life: "free", stdio: ["ignore", "ignore", "inherit"] });
     let ended = false;
-    void child.exited.then(({ code, signal }) => {
+    const watch = async (): Promise<void> => {
+      const { code, signal } = await child.exited;
       ended = true;
-      log.warn({ pid: child.pid, code, signal }, "data process ended");
-    });
+      if (this.#wanted) log.warn({ pid: child.pid, code, signal }, "data process ended");
+    };
+    void watch();
     const link = await connectWithin(socket, START_LIMIT_MS, clock, () => ended);
     if (link === undefined) {
       child.kill("SIGKILL");
@@ -203,26 +207,27 @@ export class DataProcess {
   }
 }
 
-/** Ends the data process behind `socket`, if there is one; true when there was. Throws `data-not-stopped`. */
+/** Ends the data process behind `socket`, by force where it does not end by itself; true when there was one. */
 export async function stopDataProcess(socket: string, clock: Clock): Promise<boolean> {
   const connection = await tryConnect(socket);
   if (connection === undefined) return false;
-  const gone = new Promise<boolean>((resolve) => {
-    const cancel = clock.after(STOP_LIMIT_MS, () => resolve(false));
+  let pid: number | undefined;
+  const link = new JsonLines(connection, (value) => {
+    const message = dataMessage.parse(value);
+    if (message.type === "hello") pid = message.pid;
+  });
+  link.send({ type: "stop" });
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(STOP_LIMIT_MS, () => {
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+      else link.close();
+    });
     connection.on("close", () => {
       cancel();
-      resolve(true);
+      resolve();
     });
   });
-  const link = new JsonLines(connection, () => undefined);
-  link.send({ type: "stop" });
-  if (await gone) return true;
-  link.close();
-  throw new SennitError(
-    "bug",
-    "data-not-stopped",
-    `the data process did not stop within ${STOP_LIMIT_MS / 1000} s`,
-  );
+  return true;
 }
 
 /** Its socket, or undefined where nobody listens. */

@@ -1,11 +1,10 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
 import type { DataMessage, DataReport, Orders, RouterOrders } from "../control/messages.ts";
+import { resolve } from "../linux/resolve.ts";
 import type { Sockets } from "../linux/sockets.ts";
 import { WindowBudget } from "../relay/budget.ts";
 import type { Flow } from "../relay/flow.ts";
@@ -92,7 +91,7 @@ export class RouterDataPlane implements DataPlane {
       privateKey: createPrivateKey(orders.privateKey),
       invite: { id: Buffer.from(orders.invite.id, "hex"), secret: Buffer.from(orders.invite.secret, "hex") },
       pin: Buffer.from(orders.pin, "hex"),
-      resolve: addressesOf,
+      resolve,
       clock,
       log,
     });
@@ -113,9 +112,4 @@ export class RouterDataPlane implements DataPlane {
       this.#deps.tell({ type: "refused", target: flow.target, unreachable });
     }
   }
-}
-
-async function addressesOf(host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
-  return (await lookup(host, { all: true })).map(({ address }) => address);
 }

@@ -1,0 +1,94 @@
+import { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
+import { createLog } from "../base/log.ts";
+import { loadRouterConfig } from "../config/router.ts";
+import { DataHost } from "../control/datahost.ts";
+import { openKernel } from "../control/kernel.ts";
+import { dataSocket, selfArgv } from "../control/place.ts";
+import { kernelSockets } from "../linux/kernelsockets.ts";
+import { createMonitor } from "../linux/monitor.ts";
+import { resolveAll } from "../linux/resolve.ts";
+import { RouterControl } from "../router/control.ts";
+import { RouterDataPlane } from "../router/dataplane.ts";
+import { join, membership } from "../router/membership.ts";
+import { privateDirectory } from "../store/private.ts";
+import { StateDir } from "../store/state-dir.ts";
+import { formatEndpoint } from "../wire/token.ts";
+import { writeLine } from "./output.ts";
+import { cleanRole, runData, runUntilSignal } from "./role.ts";
+
+const DEFAULT_FILE = "/etc/sennit/router.yaml";
+
+interface Options {
+  readonly config: string;
+}
+
+/** `sennit router`: the end in the house, with the WANs. */
+export function routerCommand(): Command {
+  const router = new Command("router").description("The end with several WANs");
+  const withConfig = (command: Command): Command =>
+    command.option("-c, --config <file>", "the router's config file", DEFAULT_FILE);
+
+  withConfig(router.command("run"))
+    .description("Carry the LAN's traffic, until stopped")
+    .action((options: Options) => run(options.config));
+
+  withConfig(router.command("join"))
+    .description("Belong to the server that made the token")
+    .argument("<token>", "what `sennit server invite` printed; `-` reads it from standard input")
+    .action(async (token: string, options: Options) => {
+      const { directories } = await loadRouterConfig(options.config);
+      const text = token === "-" ? await readInput() : token;
+      const { endpoints } = await join(await StateDir.open(directories.state), text);
+      writeLine(`joined: this router will dial ${endpoints.map(formatEndpoint).join(", ")}`);
+    });
+
+  withConfig(router.command("clean"))
+    .description("Take away what a killed router left in the kernel")
+    .action(async (options: Options) => {
+      const { directories, log } = await loadRouterConfig(options.config);
+      await cleanRole(directories.run, createLog({ name: "router", level: log.level }));
+    });
+
+  withConfig(router.command("data", { hidden: true })).action((options: Options) => data(options.config));
+  return router;
+}
+
+async function run(file: string): Promise<void> {
+  const config = await loadRouterConfig(file);
+  const { directories } = config;
+  const log = createLog({ name: "router", level: config.log.level });
+  const member = await membership(await StateDir.open(directories.state));
+  await privateDirectory(directories.run);
+  const control = new RouterControl({
+    config,
+    membership: member,
+    kernel: openKernel(directories.run, log),
+    monitor: createMonitor({ clock: systemClock, log }),
+    serverAddresses: await resolveAll(member.endpoints.map(({ host }) => host)),
+    dataArgv: selfArgv("router", "data", "--config", file),
+    clock: systemClock,
+    log,
+  });
+  await runUntilSignal(control, log);
+}
+
+/** The data process needs of the config only where its socket is: everything else control tells it. */
+async function data(file: string): Promise<void> {
+  const config = await loadRouterConfig(file);
+  const log = createLog({ name: "router-data", level: config.log.level });
+  const host = new DataHost({
+    role: "router",
+    socket: dataSocket(config.directories.run),
+    log,
+    createPlane: (tell) => new RouterDataPlane({ sockets: kernelSockets(), clock: systemClock, log, tell }),
+  });
+  await runData(host, log);
+}
+
+/** A token in argv is seen by every user of the machine; standard input is not. */
+async function readInput(): Promise<string> {
+  const chunks: string[] = [];
+  for await (const chunk of process.stdin) chunks.push(String(chunk));
+  return chunks.join("");
+}

@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import type { Log } from "../base/log.ts";
+import { exec } from "../linux/exec.ts";
+import { namespaceIdentity } from "../linux/identity.ts";
+import type { IpRoute } from "../linux/iproute.ts";
+import { createIpRoute } from "../linux/iproutetool.ts";
+import { createNft, type Nft } from "../linux/nft.ts";
+import { createSysctl } from "../linux/sysctl.ts";
+import { TABLE_NAME } from "../netplan/own.ts";
+import { Journal } from "./journal.ts";
+import { Reconciler } from "./reconciler.ts";
+
+/** The kernel of the namespace that this process is in. */
+export interface Kernel {
+  readonly ip: IpRoute;
+  readonly nft: Nft;
+  readonly reconciler: Reconciler;
+}
+
+/** `runDirectory` keeps the journal of what was there before us. */
+export function openKernel(runDirectory: string, log: Log): Kernel {
+  const [ip, nft] = [createIpRoute(exec), createNft(exec, TABLE_NAME)];
+  const journal = new Journal(join(runDirectory, "journal.json"), namespaceIdentity());
+  return { ip, nft, reconciler: new Reconciler({ ip, nft, sysctl: createSysctl(), journal, log }) };
+}

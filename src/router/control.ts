@@ -1,0 +1,234 @@
+import { createApi } from "../api/api.ts";
+import { listenOnSocket, socketPath } from "../api/listen.ts";
+import type { StatusReport } from "../api/status.ts";
+import { TrafficView } from "../api/trafficview.ts";
+import type { Clock } from "../base/clock.ts";
+import { Closer } from "../base/closer.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { VERSION } from "../base/version.ts";
+import type { RouterConfig } from "../config/router.ts";
+import { Ages } from "../control/ages.ts";
+import { DataProcess } from "../control/dataprocess.ts";
+import type { Kernel } from "../control/kernel.ts";
+import type { DataReport } from "../control/messages.ts";
+import { Observer } from "../control/observer.ts";
+import { dataSocket } from "../control/place.ts";
+import { Rates } from "../control/rates.ts";
+import { deviceCounters } from "../linux/counters.ts";
+import type { KernelMonitor } from "../linux/monitor.ts";
+import type { Observations, RouterIntent } from "../netplan/model.ts";
+import { usablePaths } from "../netplan/paths.ts";
+import { planRouter } from "../netplan/plan.ts";
+import type { Membership } from "./membership.ts";
+import { NegativeCache } from "./negativecache.ts";
+import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
+
+export interface RouterControlDeps {
+  readonly config: RouterConfig;
+  readonly membership: Membership;
+  readonly kernel: Kernel;
+  readonly monitor: KernelMonitor;
+  /** Addresses of the server's names, as far as they are known now. */
+  readonly serverAddresses: readonly string[];
+  /** Starts the data process. */
+  readonly dataArgv: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Milliseconds between looks at the devices' byte counters. */
+const COUNT_EVERY_MS = 1000;
+
+type Problems = StatusReport["problems"];
+
+/**
+ * The router's control process. Whatever happens (a WAN comes or goes, the relay opens or closes, control starts over a
+ * crash) ends in the same few lines: observe, plan, apply, tell the data process the ways out.
+ */
+export class RouterControl {
+  readonly #deps: RouterControlDeps;
+  readonly #closer = new Closer();
+  readonly #view = new TrafficView("in");
+  readonly #ages = new Ages();
+  readonly #rates = new Rates();
+  readonly #startedAt: number;
+  readonly #data: DataProcess;
+  readonly #negative: NegativeCache;
+  readonly #observer: Observer;
+  #observed: Observations = { links: [], defaultRoutes: [] };
+  #counters = deviceCounters();
+  #report: DataReport | undefined;
+  /** Where the relay takes connections in; kept while it does not, for it will open there again. */
+  #ports: DataReport["intercepting"] = null;
+  #problems: Problems = [];
+  /** Adjustments happen one after the other; one that waits serves for all that ask meanwhile. */
+  #work: Promise<void> = Promise.resolve();
+  #waiting = false;
+
+  constructor(deps: RouterControlDeps) {
+    const { clock, log, config, kernel, monitor, dataArgv } = deps;
+    this.#deps = deps;
+    this.#startedAt = clock.now();
+    this.#negative = new NegativeCache(kernel.nft, clock, log);
+    this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
+      this.#observed = observed;
+      this.#adjustSoon();
+    });
+    this.#data = new DataProcess({
+      role: "router",
+      socket: dataSocket(config.directories.run),
+      argv: dataArgv,
+      clock,
+      log,
+      onReport: (report) => this.#onReport(report),
+      onRefused: ({ target, unreachable }) => this.#negative.add(target, unreachable),
+    });
+  }
+
+  /** Sets the kernel up, starts (or finds) the data process, answers on the API. A failure takes everything back. */
+  async start(): Promise<void> {
+    const { config, kernel, clock, log } = this.#deps;
+    await this.#closer.unwindOnFailure(async () => {
+      const listener = await listenOnSocket(
+        createApi({ status: () => this.status(), log }),
+        socketPath(config.directories.run),
+      );
+      this.#closer.add("API", () => listener.close());
+      this.#closer.add("kernel state", async () => {
+        const { errors } = await kernel.reconciler.clean();
+        for (const error of errors) log.error({ code: error.code, why: error.message }, "not taken back");
+      });
+      this.#closer.add("negative cache", () => this.#negative.stop());
+      this.#observed = await this.#observer.start();
+      this.#closer.add("observer", () => this.#observer.stop());
+      await this.#adjust();
+      this.#closer.add("data process", () => this.#data.stop());
+      await this.#data.start();
+      const cancel = clock.every(COUNT_EVERY_MS, () => this.#count());
+      this.#closer.add("counters", cancel);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#closer.close();
+  }
+
+  status(): StatusReport {
+    const now = this.#deps.clock.now();
+    const data = this.#data.status;
+    const wans = wanStatus(this.#intent(), this.#observed, this.#counters, this.#rates, this.#ages, now);
+    const problems = [...this.#problems, ...this.#troubles(wans)];
+    return {
+      role: "router",
+      version: VERSION,
+      uptimeMs: now - this.#startedAt,
+      state: this.#ages.of("state", this.#stateName(problems), now),
+      data: { pid: data.pid, state: { name: data.state, ageMs: data.ageMs }, restarts: data.restarts },
+      ...this.#view.parts,
+      wans,
+      memory: {
+        rssBytes: process.memoryUsage.rss() + (this.#report?.rssBytes ?? 0),
+        bufferedBytes: this.#report?.heldBytes ?? 0,
+        bufferLimitBytes: this.#report?.limitBytes ?? 0,
+      },
+      problems,
+    };
+  }
+
+  #stateName(problems: Problems): "up" | "degraded" | "down" | "starting" {
+    if (this.#report?.intercepting != null) return problems.length > 0 ? "degraded" : "up";
+    return this.#report === undefined && this.#data.status.state === "starting" ? "starting" : "down";
+  }
+
+  /** What stands between the router and its work right now. */
+  #troubles(wans: StatusReport["wans"]): Problems {
+    const troubles: Problems = wans
+      .filter(({ role, reason }) => role !== "off" && reason !== null)
+      .map(({ name, reason }) => ({ code: "wan-down", message: `WAN ${name}: ${reason}`, remedy: null }));
+    const direct = this.#deps.config.relay.onFailure === "open" ? "go out directly" : "are refused";
+    if (this.#report === undefined) {
+      troubles.push({
+        code: "data-down",
+        message: `the data process is down: new connections ${direct}`,
+        remedy: null,
+      });
+    } else if (this.#report.intercepting === null) {
+      const why = this.#report.trouble ?? "no carrier is up yet";
+      troubles.push({ code: "no-carrier", message: `new connections ${direct}: ${why}`, remedy: null });
+    }
+    return troubles;
+  }
+
+  #intent(): RouterIntent {
+    const { config, serverAddresses } = this.#deps;
+    return {
+      lan: config.lan.interfaces,
+      wans: wanIntents(config),
+      relayPorts: { inet: this.#ports?.v4, inet6: this.#ports?.v6 },
+      serverAddresses,
+      onFailure: config.relay.onFailure,
+    };
+  }
+
+  #adjustSoon(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#work = this.#work.then(() => {
+      this.#waiting = false;
+      return this.#adjust();
+    });
+  }
+
+  /** Never rejects: what fails is a problem that the status shows, and the next change is another try. */
+  async #adjust(): Promise<void> {
+    const { kernel, log } = this.#deps;
+    try {
+      const plan = planRouter(this.#intent(), this.#observed);
+      const { done, errors } = await kernel.reconciler.apply(plan);
+      if (done.length > 0) log.info({ steps: done.length }, "kernel state adjusted");
+      for (const error of errors)
+        log.error({ code: error.code, why: error.message }, "kernel refused a change");
+      this.#problems = [
+        ...plan.problems.map(({ code, message }) => ({ code, message, remedy: null })),
+        ...errors.map(({ code, message, remedy }) => ({ code, message, remedy: remedy ?? null })),
+      ];
+    } catch (error) {
+      log.error({ why: messageOf(error) }, "kernel state not adjusted");
+      this.#problems = [{ code: "not-adjusted", message: messageOf(error), remedy: null }];
+    }
+    this.#instruct();
+  }
+
+  #instruct(): void {
+    const { config, membership } = this.#deps;
+    const { paths } = usablePaths(this.#intent(), this.#observed);
+    const rank = { active: 0, backup: 1, off: 2 } as const;
+    this.#data.configure({
+      role: "router",
+      ...membership,
+      endpoints: [...membership.endpoints],
+      ways: paths
+        .filter(({ twin }) => !twin)
+        .sort((a, b) => rank[a.wan.role] - rank[b.wan.role])
+        .map(({ wan, address }) => ({ name: wan.name, localAddress: address.address })),
+      carriers: config.relay.carriers,
+      ports: this.#ports,
+    });
+  }
+
+  #onReport(report: DataReport | undefined): void {
+    this.#report = report;
+    const { paths } = usablePaths(this.#intent(), this.#observed);
+    this.#view.update(this.#deps.clock.now(), report, (address) => wanOfAddress(paths, address));
+    const ports = report?.intercepting ?? this.#ports;
+    if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;
+    this.#ports = ports;
+    this.#adjustSoon();
+  }
+
+  #count(): void {
+    this.#counters = deviceCounters();
+    this.#rates.update(this.#deps.clock.now(), this.#counters);
+  }
+}

@@ -1,0 +1,65 @@
+import type { Traffic, WanStatus } from "../api/status.ts";
+import { directed } from "../api/trafficview.ts";
+import type { RouterConfig } from "../config/router.ts";
+import type { Ages } from "../control/ages.ts";
+import type { Rates } from "../control/rates.ts";
+import type { DeviceCounter } from "../linux/counters.ts";
+import type { Observations, RouterIntent, WanIntent } from "../netplan/model.ts";
+import { usablePaths, type WanPath } from "../netplan/paths.ts";
+
+/** The WANs of the config as a plan wants them, in the file's order. */
+export function wanIntents(config: RouterConfig): readonly WanIntent[] {
+  return Object.entries(config.wans).map(([name, wan]) => ({
+    name,
+    device: wan.interface,
+    role: wan.role,
+    ...(wan.gateway !== undefined && { gateway: wan.gateway }),
+  }));
+}
+
+/** The WANs as the status shows them. */
+export function wanStatus(
+  intent: RouterIntent,
+  observed: Observations,
+  counters: ReadonlyMap<string, DeviceCounter>,
+  rates: Rates,
+  ages: Ages,
+  now: number,
+): WanStatus[] {
+  const { paths } = usablePaths(intent, observed);
+  return intent.wans.map((wan) => {
+    const mine = paths.filter((path) => path.wan === wan);
+    const reason = mine.length > 0 ? null : whyDown(wan, observed);
+    return {
+      name: wan.name,
+      device: wan.device,
+      role: wan.role,
+      state: ages.of(`wan ${wan.name}`, reason === null ? "up" : "down", now),
+      reason,
+      addresses: mine.map(({ address }) => address.address),
+      gateways: mine.flatMap(({ gateway }) => gateway ?? []),
+      traffic: deviceTraffic(wan.device, counters, rates),
+    };
+  });
+}
+
+/** Name of the WAN whose address this is; null where no WAN has it (any more). */
+export function wanOfAddress(paths: readonly WanPath[], address: string): string | null {
+  return paths.find((path) => path.address.address === address)?.wan.name ?? null;
+}
+
+function deviceTraffic(device: string, counters: ReadonlyMap<string, DeviceCounter>, rates: Rates): Traffic {
+  const { bytesIn, bytesOut } = counters.get(device) ?? { bytesIn: 0, bytesOut: 0 };
+  return directed("in", rates.of(device), { in: bytesIn, out: bytesOut });
+}
+
+/** The first thing that is missing for a WAN to carry: what a person would look at first. */
+function whyDown(wan: WanIntent, observed: Observations): string {
+  if (wan.role === "off") return "switched off in the config";
+  const link = observed.links.find(({ name }) => name === wan.device);
+  if (link === undefined) return `there is no device ${wan.device}`;
+  if (!link.up) return "the device is switched off";
+  if (!link.carrier) return "no carrier: the cable is out, or the other end is off";
+  if (!link.addresses.some(({ scope, preferred }) => scope === "global" && preferred)) return "no address";
+  return "no gateway: neither a default route on the device nor one in the config";
+}

@@ -1,0 +1,150 @@
+import { createApi } from "../api/api.ts";
+import { listenOnSocket, socketPath } from "../api/listen.ts";
+import type { InviteRequest } from "../api/invite.ts";
+import type { StatusReport } from "../api/status.ts";
+import { TrafficView } from "../api/trafficview.ts";
+import type { Clock } from "../base/clock.ts";
+import { Closer } from "../base/closer.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { VERSION } from "../base/version.ts";
+import type { ServerConfig } from "../config/server.ts";
+import { Ages } from "../control/ages.ts";
+import { DataProcess } from "../control/dataprocess.ts";
+import type { Kernel } from "../control/kernel.ts";
+import type { DataReport } from "../control/messages.ts";
+import { dataSocket } from "../control/place.ts";
+import { planServer } from "../netplan/plan.ts";
+import type { GuestBook } from "./guests.ts";
+
+export interface ServerControlDeps {
+  readonly config: ServerConfig;
+  readonly kernel: Kernel;
+  readonly guests: GuestBook;
+  /** Starts the data process. */
+  readonly dataArgv: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The server's control process: guest list, kernel settings, API. Traffic does not pass here. */
+export class ServerControl {
+  readonly #deps: ServerControlDeps;
+  readonly #closer = new Closer();
+  readonly #view = new TrafficView("out");
+  readonly #ages = new Ages();
+  readonly #startedAt: number;
+  readonly #data: DataProcess;
+  #report: DataReport | undefined;
+  #problems: StatusReport["problems"] = [];
+  /** Changes of the guest list happen one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: ServerControlDeps) {
+    const { clock, log, config, dataArgv } = deps;
+    this.#deps = deps;
+    this.#startedAt = clock.now();
+    this.#data = new DataProcess({
+      role: "server",
+      socket: dataSocket(config.directories.run),
+      argv: dataArgv,
+      clock,
+      log,
+      onReport: (report) => this.#onReport(report),
+    });
+  }
+
+  /** Sets the kernel up, starts (or finds) the data process, answers on the API. A failure takes everything back. */
+  async start(): Promise<void> {
+    const { config, kernel, log } = this.#deps;
+    await this.#closer.unwindOnFailure(async () => {
+      const api = createApi({ status: () => this.status(), invite: (request) => this.#invite(request), log });
+      const listener = await listenOnSocket(api, socketPath(config.directories.run));
+      this.#closer.add("API", () => listener.close());
+      this.#closer.add("kernel settings", async () => {
+        const { errors } = await kernel.reconciler.clean();
+        for (const error of errors) log.error({ code: error.code, why: error.message }, "not taken back");
+      });
+      const { errors } = await kernel.reconciler.apply(planServer());
+      this.#problems = errors.map(({ code, message, remedy }) => ({ code, message, remedy: remedy ?? null }));
+      this.#closer.add("data process", () => this.#data.stop());
+      await this.#data.start();
+      await this.#instruct();
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#closer.close();
+  }
+
+  status(): StatusReport {
+    const now = this.#deps.clock.now();
+    const data = this.#data.status;
+    const name = data.state === "running" ? (this.#problems.length > 0 ? "degraded" : "up") : "down";
+    return {
+      role: "server",
+      version: VERSION,
+      uptimeMs: now - this.#startedAt,
+      state: this.#ages.of("state", name, now),
+      data: { pid: data.pid, state: { name: data.state, ageMs: data.ageMs }, restarts: data.restarts },
+      ...this.#view.parts,
+      wans: [],
+      memory: {
+        rssBytes: process.memoryUsage.rss() + (this.#report?.rssBytes ?? 0),
+        bufferedBytes: this.#report?.heldBytes ?? 0,
+        bufferLimitBytes: this.#report?.limitBytes ?? 0,
+      },
+      problems: this.#problems,
+    };
+  }
+
+  async #invite(request: InviteRequest) {
+    const invite = await this.#inTurn(() => this.#deps.guests.invite(request));
+    await this.#instruct();
+    return invite;
+  }
+
+  /** Tells the data process who may come in, and everything else. */
+  async #instruct(): Promise<void> {
+    const { config, guests } = this.#deps;
+    const [identity, { routers, invites }] = await this.#inTurn(() =>
+      Promise.all([guests.identity(), guests.guests()]),
+    );
+    this.#data.configure({
+      role: "server",
+      key: identity.keyPem,
+      certificate: identity.certificatePem,
+      listen: config.listen.addresses.map((address) => ({ address, port: config.listen.port })),
+      allowPrivate: config.egress.allowPrivate,
+      routers: [...routers],
+      invites: [...invites],
+    });
+  }
+
+  #onReport(report: DataReport | undefined): void {
+    this.#report = report;
+    this.#view.update(this.#deps.clock.now(), report, () => null);
+    const enrolments = report?.enrolments ?? [];
+    if (enrolments.length > 0) void this.#enrol(enrolments);
+  }
+
+  async #enrol(enrolments: DataReport["enrolments"]): Promise<void> {
+    const { guests, log } = this.#deps;
+    try {
+      if (!(await this.#inTurn(() => guests.enrol(enrolments)))) return;
+      for (const { router } of enrolments) log.info({ router: router.name, id: router.id }, "router joined");
+      await this.#instruct();
+    } catch (error) {
+      log.error(
+        { why: messageOf(error) },
+        "routers that joined could not be remembered; tried again in a second",
+      );
+    }
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(run);
+    this.#work = result.catch(() => undefined);
+    return result;
+  }
+}
