@@ -46,22 +46,30 @@ export function missingPackages({ packages }: Lock): readonly Missing[] {
   );
 }
 
+interface Platform {
+  readonly os: readonly string[];
+  readonly cpu: readonly string[];
+  readonly libc: readonly string[] | undefined;
+}
+
 /** What a package's name says about where it runs: "binding-linux-arm64-musl". */
-export function platformOf(name: string): { os: string[]; cpu: string[]; libc?: string[] } {
+export function platformOf(name: string): Platform {
   const match =
     /(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(
       name,
     );
   if (match === null) throw new Error(`${name}: its name does not tell its platform; is it served at all?`);
   const [, os = "", cpu = "", abi = ""] = match;
-  const libc = os !== "linux" ? undefined : abi.startsWith("musl") ? "musl" : "glibc";
-  return { os: [os], cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }) };
+  const libc = os === "linux" ? [abi.startsWith("musl") ? "musl" : "glibc"] : undefined;
+  return { os: [os], cpu: [cpu], libc };
 }
 
 if (import.meta.main) {
   const lock = readLock();
   for (const { place, version, dev } of missingPackages(lock)) {
-    lock.packages[place] = { version, ...(dev ? { dev } : {}), optional: true, ...platformOf(place) };
+    const { cpu, libc, os } = platformOf(place);
+    // In npm's order; what is undefined is not written.
+    lock.packages[place] = { version, cpu, dev: dev || undefined, libc, optional: true, os };
   }
   // npm's own order: that of localeCompare in English.
   lock.packages = Object.fromEntries(
