@@ -1,51 +1,37 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
-import { MemoryLog } from "../../src/base/log.ts";
-import { Journal } from "../../src/control/journal.ts";
-import { Reconciler, type Outcome } from "../../src/control/reconciler.ts";
-import { observe } from "../../src/control/observer.ts";
-import { namespaceIdentity } from "../../src/linux/identity.ts";
+import type { Outcome } from "../../src/control/reconciler.ts";
+import { exec } from "../../src/linux/exec.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
 import { createNft } from "../../src/linux/nft.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
-import type { RouterIntent } from "../../src/netplan/model.ts";
 import { TABLE_NAME } from "../../src/netplan/own.ts";
-import { planRouter } from "../../src/netplan/plan.ts";
+import { planServer } from "../../src/netplan/plan.ts";
+import { NEGATIVE_SETS } from "../../src/netplan/ruleset.ts";
 import { showStep } from "../../src/netplan/show.ts";
 import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
-
-/*
- *   LAN 192.168.1.0/24 -- lan0 [router] fibre0 -- 10.1.0.1, fe80::1
- *                                       lte0   -- 203.0.113.1
- */
-const INTENT: RouterIntent = {
-  lan: ["lan0"],
-  wans: [
-    { name: "fibre", device: "fibre0", role: "active" },
-    { name: "lte", device: "lte0", role: "active" },
-  ],
-  relayPorts: { inet: 5000, inet6: 5000 },
-  serverAddresses: ["198.51.100.1", "2001:db8:5::1"],
-  onFailure: "open",
-};
+import { INTENT, newReconciler, planNow } from "./router-under-test.ts";
 
 let closer: Closer;
 let router: KernelState;
 let run: string;
 
-const reconciler = (): Reconciler =>
-  new Reconciler({
-    nft: createNft(router.exec, TABLE_NAME),
-    ip: createIpRoute(router.exec),
-    sysctl: createSysctl(router.path),
-    journal: new Journal(join(run, "journal.json"), namespaceIdentity(router.path)),
-    log: new MemoryLog(),
-  });
-const plan = async (intent = INTENT) => planRouter(intent, await observe(createIpRoute(router.exec)));
+const reconciler = () => newReconciler(router.path, run);
+const plan = (intent = INTENT) => planNow(router.path, intent);
 const commands = (outcome: Outcome): readonly string[] => outcome.done.map(showStep);
+
+/** The outcome's commands, when nothing went wrong. */
+function done(outcome: Outcome): readonly string[] {
+  expect(outcome.errors).toEqual([]);
+  return commands(outcome);
+}
 
 beforeEach(async () => {
   closer = new Closer();
@@ -61,20 +47,166 @@ beforeEach(async () => {
 });
 afterEach(() => closer.close());
 
-describe("on a kernel where nobody else works", () => {
-  it("reaches the plan, finds nothing more to do, and leaves everything as it was", async () => {
-    const before = await router.snapshot();
-    const first = await reconciler().apply(await plan());
-    expect(first.errors).toEqual([]);
-    expect(first.absent).toEqual([]);
-    expect(await router.snapshot()).not.toBe(before);
-
-    const again = await reconciler().apply(await plan());
-    expect({ done: commands(again), errors: again.errors }).toEqual({ done: [], errors: [] });
-
-    const cleaned = await reconciler().clean();
-    expect(cleaned.errors).toEqual([]);
-    expect(await router.snapshot()).toBe(before);
-    expect(commands(await reconciler().clean())).toEqual([]);
+/** Others who live here too, with whatever resembles ours. */
+async function moveIn(): Promise<void> {
+  for (const words of [
+    "rule add priority 83 fwmark 0x1 lookup 100",
+    "rule add priority 8300 from 10.1.0.2 lookup 8301 protocol 84",
+    "-6 rule add priority 8320 from 2001:db8:7::/48 lookup 200",
+    "rule add priority 40000 iif lan0 ipproto tcp dport 25 blackhole",
+    "route add local default dev lo table 100",
+    "route add 198.18.0.0/15 via 10.1.0.1 dev fibre0 table 8301 proto 84",
+    "-6 route add blackhole 2001:db8:dead::/48",
+    "route add 172.20.0.0/16 nexthop via 10.1.0.1 dev fibre0 nexthop via 203.0.113.1 dev lte0 weight 2",
+    "mptcp limits set subflow 3 add_addr_accepted 1",
+    "mptcp endpoint add 192.168.1.1 dev lan0 id 200 signal",
+    "mptcp endpoint add 192.168.1.9 subflow",
+  ])
+    await router.ip(words);
+  await router.exec(["nft", "-f", "-"], {
+    input:
+      "table inet sennit2 {\n set s {\n type ipv4_addr\n elements = { 192.0.2.1 }\n }\n}\ntable ip nat {\n}\n",
   });
+  const sysctl = createSysctl(router.path);
+  for (const [key, value] of [
+    ["net/ipv4/conf/fibre0/rp_filter", "1"],
+    ["net/ipv4/tcp_rmem", "5000 140000 70000000"],
+    ["net/ipv4/tcp_wmem", "5000 20000 1000000"],
+    ["net/mptcp/close_timeout", "77"],
+    ["net/ipv6/conf/all/forwarding", "1"],
+  ] as const)
+    sysctl.set(key, value);
+}
+
+describe.each([
+  ["alone", async () => undefined],
+  ["among others", moveIn],
+] as const)("%s", (_, neighbours) => {
+  it("reaches the plan, finds nothing more to do, and leaves everything as it was", async () => {
+    await neighbours();
+    const before = await router.snapshot();
+    expect(done(await reconciler().apply(await plan()))).not.toEqual([]);
+    expect(statSync(join(run, "journal.json")).mode & 0o777).toBe(0o600);
+    expect(done(await reconciler().apply(await plan()))).toEqual([]);
+    done(await reconciler().clean());
+    expect(await router.snapshot()).toBe(before);
+    expect(done(await reconciler().clean())).toEqual([]);
+  });
+
+  it("leaves everything as it was after a kill -9 at any moment", { timeout: 120_000 }, async () => {
+    await neighbours();
+    const before = await router.snapshot();
+    const script = fileURLToPath(new URL("apply-until-killed.ts", import.meta.url));
+    let touched = 0;
+    // One apply takes some 150 ms, and the two plans take turns: these moments cover both.
+    for (let round = 0; round < 16; round += 1) {
+      const child = spawn(process.execPath, [script, router.path, run], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const exited = once(child, "exit");
+      await once(child.stdout, "data");
+      await sleep(round * 23);
+      child.kill("SIGKILL");
+      await exited;
+      // What it had running at that moment ends by itself.
+      const left = async () => (await exec(["ip", "netns", "pids", router.netns])).stdout;
+      await expect.poll(left).toBe("");
+      if ((await router.snapshot()) !== before) touched += 1;
+      done(await reconciler().clean());
+      expect(await router.snapshot()).toBe(before);
+    }
+    expect(touched).toBeGreaterThan(8);
+  });
+});
+
+it("takes out a WAN whose cable is pulled, touching nothing of the others, and takes it in again", async () => {
+  const control = reconciler();
+  done(await control.apply(await plan()));
+  await router.ip("link set fibre0-peer down");
+  expect(done(await control.apply(await plan()))).toEqual([
+    "ip mptcp endpoint delete id 200",
+    "ip mptcp endpoint delete id 201",
+    "ip rule del priority 8300 oif fibre0 lookup 8301 protocol 83",
+    "ip rule del priority 8310 from 10.1.0.2 lookup 254 suppress_prefixlength 0 protocol 83",
+    "ip rule del priority 8320 from 10.1.0.2 lookup 8301 protocol 83",
+    "ip -6 rule del priority 8300 oif fibre0 lookup 8301 protocol 83",
+    "ip -6 rule del priority 8310 from 2001:db8:1::2 lookup 254 suppress_prefixlength 0 protocol 83",
+    "ip -6 rule del priority 8320 from 2001:db8:1::2 lookup 8301 protocol 83",
+    "ip route del default via 10.1.0.1 dev fibre0 table 8301 src 10.1.0.2 initcwnd 30 proto 83",
+    "ip route del 10.1.0.0/24 dev fibre0 table 8301 src 10.1.0.2 proto 83",
+    "ip -6 route del 2001:db8:1::/64 dev fibre0 table 8301 src 2001:db8:1::2 proto 83",
+    "ip -6 route del default via fe80::1 dev fibre0 table 8301 src 2001:db8:1::2 initcwnd 30 proto 83",
+  ]);
+  // Direct traffic fails over inside the kernel: the default route over the dead link does not count.
+  const way = await router.exec(["ip", "route", "get", "192.0.2.1"]);
+  expect(way.stdout).toContain("dev lte0");
+  await router.ip("link set fibre0-peer up");
+  expect(done(await control.apply(await plan()))).toHaveLength(12);
+  expect(done(await reconciler().apply(await plan()))).toEqual([]);
+});
+
+it("follows a WAN to a new address", async () => {
+  const control = reconciler();
+  done(await control.apply(await plan()));
+  await router.ip("addr add 203.0.113.6/30 dev lte0");
+  await router.ip("addr del 203.0.113.2/30 dev lte0");
+  await router.ip("route replace default via 203.0.113.5 dev lte0 metric 20");
+  done(await control.apply(await plan()));
+  const { stdout } = await router.exec(["ip", "mptcp", "endpoint", "show", "id", "202"]);
+  expect(stdout.trim()).toBe("203.0.113.6 id 202 subflow dev lte0");
+  expect((await router.exec(["ip", "rule"])).stdout).not.toContain("203.0.113.2");
+  expect(done(await reconciler().apply(await plan()))).toEqual([]);
+});
+
+it("puts back what somebody took away, and leaves the negative cache alone when there is nothing to do", async () => {
+  const control = reconciler();
+  done(await control.apply(await plan()));
+  const nft = createNft(router.exec, TABLE_NAME);
+  await nft.addElements(NEGATIVE_SETS.unreachable.inet, [{ value: "192.0.2.1", timeoutMs: 60_000 }]);
+  const whole = await router.snapshot();
+  await router.ip("rule del priority 8300 oif lte0");
+  await router.ip("mptcp endpoint delete id 202");
+  createSysctl(router.path).set("net/ipv4/conf/lte0/rp_filter", "1");
+  expect(done(await control.apply(await plan()))).toEqual([
+    "sysctl -w net/ipv4/conf/lte0/rp_filter=2",
+    "ip rule add priority 8300 oif lte0 lookup 8302 protocol 83",
+    "ip mptcp endpoint add 203.0.113.2 dev lte0 id 202 subflow",
+  ]);
+  const settled = (text: string): string => text.replaceAll(/ expires \w+/g, "");
+  expect(settled(await router.snapshot())).toBe(settled(whole));
+});
+
+it("reports what is refused and does the rest", async () => {
+  for (let host = 1; host <= 7; host += 1) await router.ip(`mptcp endpoint add 192.0.2.${host} subflow`);
+  const outcome = await reconciler().apply(await plan());
+  expect(outcome.errors.map(({ code }) => code)).toEqual(["ip-limit", "ip-limit"]);
+  expect(commands(outcome)).toContain("ip mptcp endpoint add 10.1.0.2 dev fibre0 id 200 subflow");
+  expect(commands(outcome).at(-1)).toContain("replace table inet sennit");
+  done(await reconciler().clean());
+  expect(await createIpRoute(router.exec).endpoints()).toHaveLength(7);
+});
+
+it("runs one at a time, in the order asked for", async () => {
+  const control = reconciler();
+  const desired = await plan();
+  const before = await router.snapshot();
+  const outcomes = await Promise.all([
+    control.apply(desired),
+    control.clean(),
+    control.apply(desired),
+    control.clean(),
+  ]);
+  for (const outcome of outcomes) expect(done(outcome)).not.toEqual([]);
+  expect(await router.snapshot()).toBe(before);
+});
+
+it("brings a server to its plan and back", async () => {
+  const before = await router.snapshot();
+  const desired = planServer();
+  expect(done(await reconciler().apply(desired))).toContain(
+    "ip mptcp limits set subflow 8 add_addr_accepted 0",
+  );
+  expect(done(await reconciler().apply(desired))).toEqual([]);
+  done(await reconciler().clean());
+  expect(await router.snapshot()).toBe(before);
 });

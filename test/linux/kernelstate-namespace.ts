@@ -1,6 +1,7 @@
 import type { Closer } from "../../src/base/closer.ts";
 import { exec, inNamespace, type Exec } from "../../src/linux/exec.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
+import { createSysctl } from "../../src/linux/sysctl.ts";
 import { namespaces, veth } from "./namespaces.ts";
 
 /** A network namespace whose kernel state a test sets, looks at and compares. */
@@ -19,6 +20,8 @@ export interface KernelState {
 
 export async function kernelState(closer: Closer, name: string): Promise<KernelState> {
   const [netns = ""] = await namespaces(closer, name);
+  // IN6_ADDR_GEN_MODE_NONE: no link-local addresses, whose routes would appear by themselves a second later.
+  createSysctl(netnsPath(netns)).set("net/ipv6/conf/default/addr_gen_mode", "1");
   return kernelStateOf(netns);
 }
 
