@@ -1,0 +1,154 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { Client } from "../api/client.ts";
+import { socketPath } from "../api/listen.ts";
+import type { StatusReport } from "../api/status.ts";
+import { Closer } from "../base/closer.ts";
+import { SennitError } from "../base/errors.ts";
+import { selfArgv } from "../control/place.ts";
+import type { Child } from "../linux/process.ts";
+import type { Lab } from "./lab.ts";
+
+export type Role = "router" | "server";
+
+export interface PairOptions {
+  /** Where routers find the server, HOST:PORT. */
+  readonly endpoint: string;
+  /** What the router's file says of its LAN and WANs. */
+  readonly router: { readonly lan: object; readonly wans: object; readonly relay?: object };
+  readonly server?: object;
+  /** How this program is started; like the one that runs unless told. */
+  readonly argv?: (...args: readonly string[]) => readonly [string, ...string[]];
+  /** Where the two write their logs: a file descriptor, or nowhere. */
+  readonly log?: number;
+}
+
+/** How long both may take to be up and bonded (ms). */
+const UP_LIMIT_MS = 20_000;
+const LOOK_EVERY_MS = 50;
+
+/** A Sennit router and its server at work in a lab, started as a user would start them: config files, invite, join, run. */
+export class Pair {
+  readonly lab: Lab;
+  readonly directory: string;
+  readonly #options: PairOptions;
+  readonly #closer: Closer;
+  readonly #children = new Map<Role, Child>();
+
+  private constructor(lab: Lab, directory: string, options: PairOptions, closer: Closer) {
+    this.lab = lab;
+    this.directory = directory;
+    this.#options = options;
+    this.#closer = closer;
+  }
+
+  /** Writes both files and makes the router a member of the server; nothing runs yet. */
+  static async prepare(lab: Lab, options: PairOptions): Promise<Pair> {
+    const closer = new Closer();
+    return closer.unwindOnFailure(async () => {
+      const directory = await mkdtemp(join(tmpdir(), "sennit-pair-"));
+      closer.add("files", () => rm(directory, { recursive: true, force: true }));
+      const pair = new Pair(lab, directory, options, closer);
+      await pair.#writeConfig("server", { ...options.server });
+      await pair.#writeConfig("router", options.router);
+      const token = await pair.sennit("server", [
+        "server",
+        "invite",
+        "--endpoint",
+        options.endpoint,
+        "--label",
+        "lab",
+      ]);
+      await pair.sennit("router", ["router", "join", "-"], token);
+      return pair;
+    });
+  }
+
+  /** The config file of a role. */
+  configFile(role: Role): string {
+    return join(this.directory, `${role}.yaml`);
+  }
+
+  /** Runs a command of Sennit's on the host of that role, with its config file, to its end; the output. */
+  async sennit(role: Role, args: readonly string[], input?: string): Promise<string> {
+    const argv = this.#argv(...args, "--config", this.configFile(role));
+    const { stdout } = await this.lab.exec(role)(argv, input === undefined ? {} : { input });
+    return stdout;
+  }
+
+  /** Starts a role's control process. */
+  async start(role: Role): Promise<Child> {
+    const argv = this.#argv(role, "run", "--config", this.configFile(role));
+    const log = this.#options.log ?? "ignore";
+    const child = await this.lab.start(role, argv, { stdio: ["ignore", "ignore", log] });
+    this.#children.set(role, child);
+    this.#closer.add(role, () => this.stop(role));
+    return child;
+  }
+
+  /** Stops a role in good order. */
+  async stop(role: Role): Promise<void> {
+    const child = this.#children.get(role);
+    this.#children.delete(role);
+    if (child === undefined) return;
+    child.kill("SIGTERM");
+    await child.exited;
+  }
+
+  /** What the role's API says. Throws `not-running`. */
+  status(role: Role): Promise<StatusReport> {
+    return new Client(socketPath(join(this.directory, role))).status();
+  }
+
+  /** Waits until the role's status is as wanted. Throws `lab-not-up` with the last status when it does not come to that. */
+  async until(
+    role: Role,
+    wanted: (status: StatusReport) => boolean,
+    limitMs = UP_LIMIT_MS,
+  ): Promise<StatusReport> {
+    const end = performance.now() + limitMs;
+    for (;;) {
+      const status = await this.status(role).catch(() => undefined);
+      if (status !== undefined && wanted(status)) return status;
+      if (performance.now() > end) {
+        throw new SennitError("bug", "lab-not-up", `the ${role} is not as wanted after ${limitMs} ms`, {
+          detail: { status },
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
+  /** Starts both, and waits until every carrier of the router has a subflow on each WAN. */
+  async up(): Promise<void> {
+    await this.start("server");
+    await this.until("server", ({ state }) => state.name === "up");
+    await this.start("router");
+    await this.until("router", bonded);
+  }
+
+  /** Stops both and removes their files. */
+  async down(): Promise<void> {
+    await this.#closer.close();
+  }
+
+  #argv(...args: readonly string[]): readonly [string, ...string[]] {
+    return (this.#options.argv ?? selfArgv)(...args);
+  }
+
+  async #writeConfig(role: Role, content: object): Promise<void> {
+    const directories = { state: join(this.directory, `${role}-state`), run: join(this.directory, role) };
+    await writeFile(this.configFile(role), stringify({ version: 1, ...content, directories }), {
+      mode: 0o600,
+    });
+  }
+}
+
+/** Whether every carrier uses all WANs that are up. */
+export function bonded(status: StatusReport): boolean {
+  const wans = status.wans.filter(({ state }) => state.name === "up").length;
+  const ready = status.carriers.filter(({ state }) => state.name === "ready");
+  return status.state.name === "up" && ready.length > 0 && ready.every(({ subflows }) => subflows >= wans);
+}
