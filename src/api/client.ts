@@ -23,38 +23,35 @@ export class Client {
   }
 
   status(): Promise<StatusReport> {
-    return this.#call(statusSchema, "GET", "/v1/status");
+    return callApi(this.#socket, statusSchema, "GET", "/v1/status");
   }
 
   invite(body: InviteRequest): Promise<Invite> {
-    return this.#call(inviteSchema, "POST", "/v1/invites", body);
+    return callApi(this.#socket, inviteSchema, "POST", "/v1/invites", body);
   }
+}
 
-  async #call<S extends z.ZodType>(
-    schema: S,
-    method: string,
-    path: string,
-    body?: unknown,
-  ): Promise<z.output<S>> {
-    const answer = await exchange(this.#socket, method, path, body);
-    const value = parseJson(answer.text);
-    if (answer.status >= 400) {
-      const told = problemSchema.safeParse(value).data;
-      if (told !== undefined) throw errorOf(told);
-    } else {
-      const parsed = schema.safeParse(value);
-      if (parsed.success) return parsed.data;
-    }
-    throw new SennitError(
-      "peer",
-      "api-answer",
-      `${this.#socket}: ${path} got an answer that is none of ours`,
-      {
-        detail: { status: answer.status, path },
-        remedy: "the running Sennit may be of another version: restart it",
-      },
-    );
+/** One request to the API behind `socket`, its answer as `schema` has it. Throws as Client's methods do. */
+export async function callApi<S extends z.ZodType>(
+  socket: string,
+  schema: S,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<z.output<S>> {
+  const answer = await exchange(socket, method, path, body);
+  const value = parseJson(answer.text);
+  if (answer.status >= 400) {
+    const told = problemSchema.safeParse(value).data;
+    if (told !== undefined) throw errorOf(told);
+  } else {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
   }
+  throw new SennitError("peer", "api-answer", `${socket}: ${path} got an answer that is none of ours`, {
+    detail: { status: answer.status, path },
+    remedy: "the running Sennit may be of another version: restart it",
+  });
 }
 
 function errorOf(told: z.output<typeof problemSchema>): SennitError {

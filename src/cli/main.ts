@@ -32,6 +32,11 @@ export const COMMANDS: readonly Entry[] = [
     summary: "check config files",
     load: async () => (await import("./config.ts")).configCommand(),
   },
+  {
+    name: "lab",
+    summary: "play with the internet in a box",
+    load: async () => (await import("./lab.ts")).labCommand(),
+  },
 ];
 
 /** The program with the commands named in `args` loaded in full, all others as their line in the help. */

@@ -16,8 +16,9 @@ export interface Child {
   readonly stderr: Readable | null;
   /** Settles once, when the program has ended; never rejects. */
   readonly exited: Promise<Exit>;
-  /** Waiting for `exited` keeps us alive from now on; a `free` program's end does not unless told. */
+  /** Whether we stay for its end: a `tied` program keeps us from ending while it runs, a `free` one only after `ref`. */
   ref(): void;
+  unref(): void;
   /** False when it had ended already. */
   kill(signal: NodeJS.Signals): boolean;
 }
@@ -65,6 +66,7 @@ export function start(argv: readonly [string, ...string[]], options: StartOption
         stderr: child.stderr,
         exited,
         ref: () => child.ref(),
+        unref: () => child.unref(),
         kill: (signal) => child.kill(signal),
       });
     });
