@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { Lab } from "./lab.ts";
+import type { ActiveFault } from "./faults/faults.ts";
 import type { LabLink } from "./link/lablink.ts";
 import type { LabHost } from "./net/host.ts";
 import { rangeText } from "./topology/addresses.ts";
-import { hostKind, type BothDirections } from "./topology/topology.ts";
+import { hostKind, type BothDirections, type Topology } from "./topology/topology.ts";
 
 /** A lab as it is now: what `lab status` shows, and what its socket answers. */
 const direction = z.strictObject({
@@ -63,7 +63,16 @@ type DirectionStatus = z.output<typeof direction>;
 type HostStatus = LabStatus["hosts"][number];
 type LinkStatus = LabStatus["links"][number];
 
-export async function statusOf(lab: Lab): Promise<LabStatus> {
+/** What a lab is made of. */
+export interface LabParts {
+  readonly name: string;
+  readonly topology: Topology;
+  readonly hosts: ReadonlyMap<string, LabHost>;
+  readonly links: ReadonlyMap<string, LabLink>;
+  readonly faults: readonly ActiveFault[];
+}
+
+export async function statusOf(lab: LabParts): Promise<LabStatus> {
   return {
     name: lab.name,
     topology: lab.topology.name,
