@@ -8,7 +8,7 @@ export const EXIT = {
   failure: 1,
   /** The command line or a config file is wrong; nothing was tried. */
   usage: 2,
-  /** The router or server that was asked is not running. */
+  /** The router, server or lab that was asked is not running. */
   notRunning: 3,
 } as const;
 
@@ -16,7 +16,7 @@ export const EXIT_CODES = `Exit codes:
   0  done
   1  it did not work
   2  the command line or a config file is wrong
-  3  the router or server asked is not running`;
+  3  the router, server or lab asked is not running`;
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
