@@ -89,7 +89,6 @@ export const sampleStatus: StatusReport = {
       local: "192.168.1.2:40112",
       remote: "198.51.100.9:443",
       rttMs: 16.4,
-      backup: false,
       traffic: traffic(94.8, 2),
     },
     {
@@ -98,7 +97,6 @@ export const sampleStatus: StatusReport = {
       local: "10.64.3.7:51820",
       remote: "198.51.100.9:443",
       rttMs: 50.5,
-      backup: false,
       traffic: traffic(35.2, 0.5),
     },
     {
@@ -107,7 +105,6 @@ export const sampleStatus: StatusReport = {
       local: "10.64.3.7:51822",
       remote: "198.51.100.9:443",
       rttMs: null,
-      backup: false,
       traffic: traffic(11, 0.5),
     },
   ],

@@ -32,8 +32,6 @@ export const subflowSchema = z.object({
   remote: z.string(),
   /** Smoothed round-trip time (tcpi_rtt). */
   rttMs: z.number().nonnegative().nullable(),
-  /** Only used while nothing else is there. */
-  backup: z.boolean(),
   traffic: trafficSchema,
 });
 

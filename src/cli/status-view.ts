@@ -93,10 +93,10 @@ function carrierRow(carrier: CarrierStatus): string[] {
   ];
 }
 
-function subflowRow({ carrier, wan, local, remote, rttMs, backup, traffic }: SubflowStatus): string[] {
+function subflowRow({ carrier, wan, local, remote, rttMs, traffic }: SubflowStatus): string[] {
   const rtt = rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`;
   const where = wan ?? "-";
-  return [String(carrier), backup ? `${where} backup` : where, local, remote, rtt, ...trafficCells(traffic)];
+  return [String(carrier), where, local, remote, rtt, ...trafficCells(traffic)];
 }
 
 function trafficCells({ rate, bytes }: Traffic): string[] {
