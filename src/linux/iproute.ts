@@ -79,18 +79,21 @@ export interface MptcpLimits {
   readonly addAddrAccepted: number;
 }
 
-/** One change. `replace` puts a route in the place of one with the same destination and metric, or adds it. */
+/**
+ * One change. `replace` puts a route in the place of one with the same destination and metric, whoever made that, or
+ * adds it. `del` of a route takes what is not given as "any".
+ */
 export type IpChange =
   | { readonly object: "rule"; readonly verb: "add" | "del"; readonly value: Rule }
-  | { readonly object: "route"; readonly verb: "replace" | "del"; readonly value: Route }
+  | { readonly object: "route"; readonly verb: "add" | "replace" | "del"; readonly value: Route }
   | { readonly object: "endpoint"; readonly verb: "add" | "del"; readonly value: Endpoint }
   | { readonly object: "limits"; readonly verb: "set"; readonly value: MptcpLimits };
 
 export interface IpFailure {
   readonly change: IpChange;
   /**
-   * Code `ip-exists`, `ip-missing` (what was to be deleted, or its table), `ip-no-device`, `ip-unreachable` (the gateway is
-   * not reachable on that device), `ip-limit` (more than the kernel holds), `ip-refused` (anything else).
+   * Code `ip-exists`, `ip-missing` (what was to be deleted, or its table), `ip-no-device`, `ip-unreachable` (the gateway or
+   * source is not at home on that device, or the device is down), `ip-limit` (more than the kernel holds), `ip-refused` (anything else).
    */
   readonly error: SennitError;
 }

@@ -112,10 +112,13 @@ function blame(stderr: string, count: number): ReadonlyMap<number, string> | und
 
 /** iproute2's and the kernel's words (its extended acknowledgements) for what we tell apart. */
 const CODES: readonly (readonly [RegExp, string])[] = [
-  [/File exists|duplicate one: -17/, "ip-exists"],
+  [/File exists|duplicate one: -1[67]/, "ip-exists"],
   [/limit greater than maximum|duplicate one: -34/, "ip-limit"],
   [/Cannot find device|device does not exist/, "ip-no-device"],
-  [/invalid gateway|No route to host|is unreachable|Invalid prefsrc/i, "ip-unreachable"],
+  [
+    /invalid gateway|No route to host|is unreachable|is not up|Invalid (prefsrc|source) address/i,
+    "ip-unreachable",
+  ],
   [/No such file or directory|No such process|does not exist|address not found/, "ip-missing"],
 ];
 

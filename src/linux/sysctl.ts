@@ -13,8 +13,15 @@ export interface Sysctl {
   set(key: string, value: string): void;
 }
 
-/** Only what lies below net/ belongs to a network namespace; anything else would be the whole machine's. */
-const KEY = /^net\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[\w.@:+/-]+$/;
+/**
+ * Only what lies below net/ belongs to a network namespace; anything else, or a way up, would be the whole machine's.
+ * Throws `bad-sysctl-key`.
+ */
+export function checkKey(key: string): void {
+  const parts = key.split("/");
+  if (parts[0] !== "net" || !parts.every((part) => /^[\w@:+.-]+$/.test(part) && !/^\.+$/.test(part)))
+    throw new SennitError("bug", "bad-sysctl-key", `not a key below net/: ${key}`);
+}
 
 /**
  * The settings of the network namespace at `netns`, or of our own. /proc/sys/net shows the namespace of the thread
@@ -45,7 +52,7 @@ export function createSysctl(netns?: string): Sysctl {
 }
 
 function pathOf(key: string): string {
-  if (!KEY.test(key)) throw new SennitError("bug", "bad-sysctl-key", `not a key below net/: ${key}`);
+  checkKey(key);
   return `/proc/sys/${key}`;
 }
 

@@ -45,19 +45,23 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
   );
   const endpoints = diffEndpoints(desired.mptcp.endpoints, actual.mptcp);
   const nft = diffNft(desired.nft, actual.nft);
-  const replaced = new Set(routes.missing.map(routeKey));
+  // In one step, so that there is no moment without; and only where the one that goes is ours.
+  const fresh = new Set(routes.missing.map(routeKey));
+  const stale = new Set(routes.surplus.map(routeKey));
   return [
     ...desired.sysctls.flatMap((wish) => diffSysctl(wish, actual.sysctls.get(wish.key))),
     ...diffLimits(desired.mptcp.limits, actual.mptcp?.limits),
     ...(nft?.do === "nft-remove" ? [nft] : []),
     ...endpoints.del.map((value) => ip({ object: "endpoint", verb: "del", value })),
-    ...routes.missing.map((value) => ip({ object: "route", verb: "replace", value })),
+    ...routes.missing.map((value) =>
+      ip({ object: "route", verb: stale.has(routeKey(value)) ? "replace" : "add", value }),
+    ),
     ...rules.missing.map((value) => ip({ object: "rule", verb: "add", value })),
     ...endpoints.add.map((value) => ip({ object: "endpoint", verb: "add", value })),
     ...(nft?.do === "nft-replace" ? [nft] : []),
     ...rules.surplus.map((value) => ip({ object: "rule", verb: "del", value })),
     ...routes.surplus
-      .filter((route) => !replaced.has(routeKey(route)))
+      .filter((route) => !fresh.has(routeKey(route)))
       .map((value) => ip({ object: "route", verb: "del", value })),
   ];
 }

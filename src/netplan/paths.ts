@@ -53,37 +53,45 @@ function pathOf(
   link: Link,
   observed: Observations,
 ): Omit<WanPath, "twin"> | undefined {
-  const address = chooseAddress(link, family);
   const ways = observed.defaultRoutes.filter(
     (route) => route.family === family && route.device === wan.device,
   );
   ways.sort((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
   const fixed = wan.gateway !== undefined && familyOf(wan.gateway) === family ? wan.gateway : undefined;
   const [best] = ways;
-  if (address === undefined || (fixed === undefined && best === undefined)) return undefined;
+  if (fixed === undefined && best === undefined) return undefined;
   const gateway = fixed ?? best?.gateway;
+  const address = chooseAddress(link, family, gateway);
+  if (address === undefined) return undefined;
   return { wan, index, family, address, gateway, onlink: gateway !== undefined && !isOnLink(gateway, link) };
 }
 
 /**
- * The address that connections of this WAN leave from: a global one that is preferred and permanent; a temporary one
- * (RFC 8981) would change under the carriers every day.
+ * The address that connections of this WAN leave from: global, preferred, and of the best sort there is. The choice
+ * does not depend on the order in which the kernel lists them.
  */
-function chooseAddress(link: Link, family: Family): Address | undefined {
-  const global = link.addresses.filter(
+function chooseAddress(link: Link, family: Family, gateway: string | undefined): Address | undefined {
+  const usable = link.addresses.filter(
     (address) => address.family === family && address.scope === "global" && address.preferred,
   );
-  return global.find(({ secondary }) => !secondary) ?? global[0];
+  const rank = (address: Address): number =>
+    // Given out by the very gateway, so that this will not drop it as foreign (RFC 8028, 3.2).
+    (gateway !== undefined && holds(address, gateway) ? 0 : 4) +
+    // Unique local addresses lead nowhere outside (RFC 4193).
+    (ipaddr.parse(address.address).range() === "uniqueLocal" ? 2 : 0) +
+    // A temporary one (RFC 8981) would change under the carriers every day.
+    (address.secondary ? 1 : 0);
+  return usable.toSorted((a, b) => rank(a) - rank(b) || (a.address < b.address ? -1 : 1))[0];
 }
 
-function isOnLink(gateway: string, link: Link): boolean {
-  const parsed = ipaddr.parse(gateway);
-  if (parsed.range() === "linkLocal") return true;
-  return link.addresses.some(
-    ({ address, prefixLength }) =>
-      familyOf(address) === familyOf(gateway) && parsed.match(ipaddr.parse(address), prefixLength),
-  );
-}
+const holds = ({ address, prefixLength }: Address, other: string): boolean => {
+  const parsed = ipaddr.parse(other);
+  const own = ipaddr.parse(address);
+  return own.kind() === parsed.kind() && parsed.match(own, prefixLength);
+};
+
+const isOnLink = (gateway: string, link: Link): boolean =>
+  ipaddr.parse(gateway).range() === "linkLocal" || link.addresses.some((address) => holds(address, gateway));
 
 /**
  * Stick modems all give out the same address. Neither a `from` rule nor the path manager can tell two of them apart, so

@@ -78,10 +78,12 @@ async function moveIn(): Promise<void> {
     sysctl.set(key, value);
 }
 
+const nobody = (): Promise<void> => Promise.resolve();
+
 describe.each([
-  ["alone", async () => undefined],
-  ["among others", moveIn],
-] as const)("%s", (_, neighbours) => {
+  { where: "alone", neighbours: nobody },
+  { where: "among others", neighbours: moveIn },
+])("$where", ({ neighbours }) => {
   it("reaches the plan, finds nothing more to do, and leaves everything as it was", async () => {
     await neighbours();
     const before = await router.snapshot();

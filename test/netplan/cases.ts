@@ -1,0 +1,154 @@
+import type { IpChange, IpRoute, Route } from "../../src/linux/iproute.ts";
+import type { RouterIntent } from "../../src/netplan/model.ts";
+
+/** A router as a golden test has it: what is on it, and what is wanted. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly devices: Readonly<Record<string, readonly string[]>>;
+  readonly unplugged?: readonly string[];
+  /** Default routes in main, "DEVICE via GATEWAY" or "DEVICE", in the order of preference. */
+  readonly defaults: readonly string[];
+  readonly intent: RouterIntent;
+}
+
+const BOTH = { inet: 5000, inet6: 5001 } as const;
+const SERVER = ["198.51.100.1", "2001:db8:5::1"] as const;
+
+export const GOLDEN_CASES: readonly GoldenCase[] = [
+  {
+    name: "two-wans",
+    devices: {
+      lan0: ["192.168.1.1/24", "fd00:1::1/64"],
+      fibre0: ["100.64.7.2/24", "2001:db8:1::2/64"],
+      lte0: ["203.0.113.2/30"],
+    },
+    defaults: ["fibre0 via 100.64.7.1", "lte0 via 203.0.113.1", "fibre0 via fe80::1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        { name: "fibre", device: "fibre0", role: "active" },
+        { name: "lte", device: "lte0", role: "backup" },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "open",
+    },
+  },
+  {
+    name: "no-relay-and-one-cable-out",
+    devices: { lan0: ["192.168.1.1/24"], fibre0: ["10.1.0.2/24"], lte0: ["10.2.0.2/24"] },
+    unplugged: ["fibre0"],
+    defaults: ["fibre0 via 10.1.0.1", "lte0 via 10.2.0.1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        { name: "fibre", device: "fibre0", role: "active" },
+        { name: "lte", device: "lte0", role: "active" },
+      ],
+      relayPorts: { inet: undefined, inet6: undefined },
+      serverAddresses: [],
+      onFailure: "open",
+    },
+  },
+  {
+    name: "closed-two-lans-ppp-and-far-gateway",
+    devices: {
+      lan0: ["192.168.1.1/24"],
+      lan1: ["192.168.2.1/24"],
+      ppp0: ["203.0.113.7/32"],
+      vps0: ["198.51.100.77/32"],
+      old0: ["10.9.0.2/24"],
+    },
+    defaults: ["ppp0"],
+    intent: {
+      lan: ["lan0", "lan1"],
+      wans: [
+        { name: "dsl", device: "ppp0", role: "active" },
+        { name: "cable", device: "vps0", role: "active", gateway: "192.0.2.1" },
+        { name: "old", device: "old0", role: "off" },
+      ],
+      relayPorts: { inet: 5000, inet6: undefined },
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "closed",
+    },
+  },
+  {
+    name: "twin-sticks",
+    devices: { lan0: ["192.168.1.1/24"], stick0: ["192.168.8.100/24"], stick1: ["192.168.8.100/24"] },
+    defaults: ["stick0 via 192.168.8.1", "stick1 via 192.168.8.1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        { name: "first", device: "stick0", role: "active" },
+        { name: "second", device: "stick1", role: "active" },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "open",
+    },
+  },
+  {
+    name: "ipv4-beside-ipv6",
+    devices: {
+      lan0: ["192.168.1.1/24", "fd00:1::1/64"],
+      old0: ["10.1.0.2/24"],
+      new0: ["2001:db8:1::2/64", "2001:db8:2::2/64"],
+    },
+    defaults: ["old0 via 10.1.0.1", "new0 via 2001:db8:1::1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        { name: "old", device: "old0", role: "active" },
+        { name: "new", device: "new0", role: "active" },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: SERVER,
+      onFailure: "open",
+    },
+  },
+  {
+    name: "more-than-the-kernel-takes",
+    devices: {
+      lan0: ["192.168.1.1/24"],
+      ...Object.fromEntries(
+        [1, 2, 3, 4, 5].map((wan) => [`wan${wan}`, [`10.${wan}.0.2/24`, `2001:db8:${wan}::2/64`]]),
+      ),
+    },
+    defaults: [1, 2, 3, 4, 5].flatMap((wan) => [
+      `wan${wan} via 10.${wan}.0.1`,
+      `wan${wan} via 2001:db8:${wan}::1`,
+    ]),
+    intent: {
+      lan: ["lan0"],
+      wans: [1, 2, 3, 4, 5].map(
+        (wan) => ({ name: `wan${wan}`, device: `wan${wan}`, role: "active" }) as const,
+      ),
+      relayPorts: BOTH,
+      serverAddresses: SERVER,
+      onFailure: "open",
+    },
+  },
+];
+
+/** RTPROT_STATIC: of routes that an administrator made. */
+const RTPROT_STATIC = 4;
+
+/** Adds the case's default routes to main, later ones with a higher metric. */
+export async function addDefaults(ip: IpRoute, { defaults }: GoldenCase): Promise<void> {
+  const changes = defaults.map((text, index): IpChange => {
+    const [device = "", gateway] = text.split(" via ");
+    const value: Route = {
+      family: gateway?.includes(":") === true ? "inet6" : "inet",
+      type: "unicast",
+      table: 254,
+      destination: "default",
+      device,
+      metric: 100 + index,
+      protocol: RTPROT_STATIC,
+      ...(gateway !== undefined && { gateway }),
+    };
+    return { object: "route", verb: "add", value };
+  });
+  const failures = await ip.run(changes);
+  if (failures[0] !== undefined) throw failures[0].error;
+}

@@ -1,0 +1,64 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Closer } from "../../src/base/closer.ts";
+import { createIpRoute } from "../../src/linux/iproutetool.ts";
+import { createNft } from "../../src/linux/nft.ts";
+import { createSysctl } from "../../src/linux/sysctl.ts";
+import { sameText } from "../../src/netplan/diff.ts";
+import type { DesiredState } from "../../src/netplan/model.ts";
+import { PROTOCOL, TABLE_NAME } from "../../src/netplan/own.ts";
+import { showState } from "../../src/netplan/show.ts";
+import { newReconciler, planNow } from "../control/router-under-test.ts";
+import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
+import { addDefaults, GOLDEN_CASES } from "./cases.ts";
+
+let closer: Closer;
+let router: KernelState;
+let run: string;
+
+beforeEach(async () => {
+  closer = new Closer();
+  run = mkdtempSync(join(tmpdir(), "sennit-test-"));
+  closer.add("run directory", () => rmSync(run, { recursive: true }));
+  router = await kernelState(closer, "golden");
+});
+afterEach(() => closer.close());
+
+/** What is ours in the kernel, put together from what the tools print. */
+async function readBack(desired: DesiredState): Promise<DesiredState> {
+  const ip = createIpRoute(router.exec);
+  const sysctl = createSysctl(router.path);
+  const table = await createNft(router.exec, TABLE_NAME).table();
+  return {
+    nft: desired.nft !== undefined && sameText(desired.nft, table) ? desired.nft : table,
+    rules: (await ip.rules()).filter(({ protocol }) => protocol === PROTOCOL),
+    routes: (await ip.routes()).filter(({ protocol }) => protocol === PROTOCOL),
+    mptcp: { limits: await ip.limits(), endpoints: await ip.endpoints() },
+    sysctls: desired.sysctls.map((wish) => {
+      const value = sysctl.get(wish.key) ?? "absent";
+      return "value" in wish
+        ? { key: wish.key, value }
+        : { key: wish.key, lastAtLeast: Number(value.split(/\s+/).at(-1)) };
+    }),
+    problems: desired.problems,
+  };
+}
+
+/** The kernel lists rules and routes in an order of its own. */
+const sorted = (text: string): readonly string[] => text.split("\n").sort();
+
+test.each(GOLDEN_CASES)("$name is what the kernel takes and gives back", async (golden) => {
+  for (const [device, addresses] of Object.entries(golden.devices)) await router.device(device, ...addresses);
+  await addDefaults(createIpRoute(router.exec), golden);
+  for (const device of golden.unplugged ?? []) await router.ip(`link set ${device}-peer down`);
+  const desired = await planNow(router.path, golden.intent);
+  const text = readFileSync(new URL(`../../src/netplan/golden/${golden.name}.txt`, import.meta.url), "utf8");
+  expect(showState(desired)).toBe(text);
+
+  const control = newReconciler(router.path, run);
+  expect((await control.apply(desired)).errors).toEqual([]);
+  expect(sorted(showState(await readBack(desired)))).toEqual(sorted(text));
+  expect(await newReconciler(router.path, run).apply(desired)).toEqual({ done: [], errors: [], absent: [] });
+});
