@@ -13,6 +13,11 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    name: "demo",
+    summary: "two WANs bonded and one cut, in the lab",
+    load: async () => (await import("./demo.ts")).demoCommand(),
+  },
+  {
     name: "router",
     summary: "the end with several WANs: join a server, run",
     load: async () => (await import("./router.ts")).routerCommand(),

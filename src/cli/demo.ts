@@ -1,0 +1,121 @@
+import { Command } from "commander";
+import { open, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Closer } from "../base/closer.ts";
+import { serveLab } from "../lab/control.ts";
+import { measureAlone, measureBonded, NatEntries, ROUTER, SERVER_ENDPOINT } from "../lab/demo/demo.ts";
+import { allHold, judge, type Figures } from "../lab/demo/figures.ts";
+import { Screen } from "../lab/demo/screen.ts";
+import type { Lab } from "../lab/lab.ts";
+import { Pair } from "../lab/pair.ts";
+import { topologyText } from "../lab/topology/topology.ts";
+import { EXIT } from "./exit.ts";
+import { paint, table, writeLine } from "./output.ts";
+
+interface Options {
+  readonly once?: true;
+  readonly out?: string;
+}
+
+/** `sennit demo`: two WANs, one download, a cut, in the lab and with the real router and server. */
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("Show two WANs bonded, and one of them cut, in the lab")
+    .option("--once", "end after the figures; exit code 1 where one does not hold")
+    .option("--out <file>", "write the figures as JSON")
+    .action(async (options: Options) => {
+      const stopped = new Promise<"stopped">((resolve) => {
+        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+          process.once(signal, () => resolve("stopped"));
+      });
+      const closer = new Closer();
+      try {
+        await Promise.race([show(options, closer, stopped), stopped]);
+      } finally {
+        await closer.close();
+      }
+    });
+}
+
+async function show(options: Options, closer: Closer, stopped: Promise<unknown>): Promise<void> {
+  writeLine("Building the internet in a box:");
+  for (const line of await picture()) writeLine(paint("dim", line));
+  const served = await serveLab("cascade", { name: "demo" });
+  closer.add("lab", () => served.close());
+  const { lab, asked } = served;
+  const screen = new Screen(lab, process.stdout);
+  closer.add("screen", () => screen.stop());
+  screen.start();
+
+  const alone = await measureAlone(lab, screen);
+  const before = await NatEntries.now(lab);
+  screen.act("Sennit: server and router");
+  const pair = await bond(lab, closer, screen);
+  const figures = { ...alone, ...(await measureBonded(lab, screen, before)) };
+  screen.stop();
+
+  report(figures);
+  if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(figures, undefined, 2)}\n`);
+  process.exitCode = allHold(figures) ? EXIT.ok : EXIT.failure;
+  if (options.once) return;
+  for (const line of howToPlay(pair)) writeLine(line);
+  screen.start();
+  await Promise.race([asked, lab.broken, stopped]);
+}
+
+/** Starts both ends as a user would, and says how. */
+async function bond(lab: Lab, closer: Closer, screen: Screen): Promise<Pair> {
+  const log = await open(join(tmpdir(), `sennit-demo-${process.pid}.log`), "w", 0o600);
+  closer.add("log", () => log.close());
+  const pair = await Pair.prepare(lab, { endpoint: SERVER_ENDPOINT, router: ROUTER, log: log.fd });
+  closer.add("Sennit", () => pair.down());
+  screen.note(`server: sennit server invite --endpoint ${SERVER_ENDPOINT}`);
+  screen.note("router: sennit router join sennit1...");
+  const startedAt = performance.now();
+  await pair.up();
+  const { carriers, subflows } = await pair.status("router");
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  screen.note(
+    `both are up after ${seconds} s: ${carriers.length} carriers, ${subflows.length} subflows over two WANs`,
+  );
+  return pair;
+}
+
+function report(figures: Figures): void {
+  writeLine();
+  const rows = judge(figures).map(({ what, measured, wanted, ok }) => [
+    what,
+    measured,
+    wanted,
+    wanted === "" ? "" : ok ? paint("green", "holds") : paint("red", "does not hold"),
+  ]);
+  for (const line of table(["", "measured", "promised", ""], rows)) writeLine(line);
+}
+
+function howToPlay(pair: Pair): readonly string[] {
+  const rows = [
+    ["  bin/sennit lab fault down fibre", "cut it; also: blackhole, loss, rate, delay, nat-reboot, ..."],
+    ["  bin/sennit lab heal", "mend everything"],
+    [
+      "  bin/sennit lab exec users -- curl -o /dev/null http://203.0.113.80/bytes/500000000",
+      "download as a user",
+    ],
+    [`  bin/sennit status -c ${pair.configFile("router")}`, "WANs, carriers, subflows, flows"],
+  ];
+  return [
+    "",
+    "It stays up. In another terminal:",
+    ...table(["", ""], rows).slice(1),
+    "",
+    "Ctrl-C ends it.",
+    "",
+  ];
+}
+
+/** The drawing at the top of the topology's file. */
+async function picture(): Promise<readonly string[]> {
+  const lines = (await topologyText("cascade")).split("\n");
+  const end = lines.findIndex((line) => line.startsWith("# ==="));
+  return lines.slice(1, end).map((line) => line.slice(1));
+}
