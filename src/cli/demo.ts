@@ -1,7 +1,5 @@
 import { Command } from "commander";
-import { open, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { Closer } from "../base/closer.ts";
 import { serveLab } from "../lab/control.ts";
 import { measureAlone, measureBonded, NatEntries, ROUTER, SERVER_ENDPOINT } from "../lab/demo/demo.ts";
@@ -66,9 +64,7 @@ async function show(options: Options, closer: Closer, stopped: Promise<unknown>)
 
 /** Starts both ends as a user would, and says how. */
 async function bond(lab: Lab, closer: Closer, screen: Screen): Promise<Pair> {
-  const log = await open(join(tmpdir(), `sennit-demo-${process.pid}.log`), "w", 0o600);
-  closer.add("log", () => log.close());
-  const pair = await Pair.prepare(lab, { endpoint: SERVER_ENDPOINT, router: ROUTER, log: log.fd });
+  const pair = await Pair.prepare(lab, { endpoint: SERVER_ENDPOINT, router: ROUTER });
   closer.add("Sennit", () => pair.down());
   screen.note(`server: sennit server invite --endpoint ${SERVER_ENDPOINT}`);
   screen.note("router: sennit router join sennit1...");
@@ -102,6 +98,7 @@ function howToPlay(pair: Pair): readonly string[] {
       "download as a user",
     ],
     [`  bin/sennit status -c ${pair.configFile("router")}`, "WANs, carriers, subflows, flows"],
+    [`  tail -f ${pair.logFile}`, "what both ends say"],
   ];
   return [
     "",

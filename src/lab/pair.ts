@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -21,7 +21,7 @@ export interface PairOptions {
   readonly server?: object;
   /** How this program is started; like the one that runs unless told. */
   readonly argv?: (...args: readonly string[]) => readonly [string, ...string[]];
-  /** Where the two write their logs: a file descriptor, or nowhere. */
+  /** Where the two write their logs: a file descriptor, or `logFile` unless told. */
   readonly log?: number;
 }
 
@@ -36,6 +36,7 @@ export class Pair {
   readonly #options: PairOptions;
   readonly #closer: Closer;
   readonly #children = new Map<Role, Child>();
+  #log: number | undefined;
 
   private constructor(lab: Lab, directory: string, options: PairOptions, closer: Closer) {
     this.lab = lab;
@@ -51,6 +52,9 @@ export class Pair {
       const directory = await mkdtemp(join(tmpdir(), "sennit-pair-"));
       closer.add("files", () => rm(directory, { recursive: true, force: true }));
       const pair = new Pair(lab, directory, options, closer);
+      const log = await open(pair.logFile, "a", 0o600);
+      closer.add("log", () => log.close());
+      pair.#log = options.log ?? log.fd;
       await pair.#writeConfig("server", { ...options.server });
       await pair.#writeConfig("router", options.router);
       const token = await pair.sennit("server", [
@@ -64,6 +68,11 @@ export class Pair {
       await pair.sennit("router", ["router", "join", "-"], token);
       return pair;
     });
+  }
+
+  /** Where both write their logs, unless told otherwise. */
+  get logFile(): string {
+    return join(this.directory, "sennit.log");
   }
 
   /** The config file of a role. */
@@ -81,8 +90,7 @@ export class Pair {
   /** Starts a role's control process. */
   async start(role: Role): Promise<Child> {
     const argv = this.#argv(role, "run", "--config", this.configFile(role));
-    const log = this.#options.log ?? "ignore";
-    const child = await this.lab.start(role, argv, { stdio: ["ignore", "ignore", log] });
+    const child = await this.lab.start(role, argv, { stdio: ["ignore", "ignore", this.#log ?? "ignore"] });
     this.#children.set(role, child);
     this.#closer.add(role, () => this.stop(role));
     return child;
