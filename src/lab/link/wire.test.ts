@@ -1,0 +1,146 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { FakeTunTaps } from "../../linux/fake/tuntap.ts";
+import { Board, type DirectionState } from "./board.ts";
+import { seededRandom } from "./random.ts";
+import { Wire } from "./wire.ts";
+
+/** 1000 bytes take 1 ms. */
+const STATE: DirectionState = {
+  rate: 8e6,
+  delay: 10,
+  jitter: 0,
+  loss: 0,
+  queue: 5000,
+  open: true,
+  carrier: true,
+};
+
+let taps: FakeTunTaps;
+let board: Board;
+let wire: Wire;
+let arrived: number[];
+
+beforeEach(() => {
+  taps = new FakeTunTaps();
+  const [near, far] = [taps.open("tap", "near"), taps.open("tap", "far")];
+  taps.switch("near", true);
+  taps.switch("far", true);
+  arrived = [];
+  taps.listen("far", (packet) => arrived.push(packet.length));
+  board = Board.forDirections(1);
+  board.write(0, STATE);
+  wire = new Wire(near, far, board, 0, seededRandom("x"));
+});
+
+const send = (...sizes: number[]): void => {
+  for (const size of sizes) taps.send("near", new Uint8Array(size));
+};
+
+/** Every frame that entered is somewhere. */
+function conserved(): void {
+  const { offered, delivered, lost, overflowed, cut, held } = board.counters(0);
+  expect(delivered + lost + overflowed + cut + held).toBe(offered);
+  expect(delivered).toBe(arrived.length);
+}
+
+describe("one direction of a link", () => {
+  test("frames arrive when they are due, and are counted on the way", () => {
+    send(1000, 500);
+    wire.receive(0);
+    expect(wire.due).toBe(11);
+    expect(board.counters(0)).toMatchObject({ offered: 2, held: 2, backlog: 1500 });
+    wire.deliver(10.9);
+    expect(arrived).toEqual([]);
+    wire.deliver(11);
+    expect(arrived).toEqual([1000]);
+    wire.deliver(11.5);
+    expect(arrived).toEqual([1000, 500]);
+    expect(wire.due).toBe(Infinity);
+    expect(board.counters(0)).toMatchObject({ delivered: 2, bytes: 1500, held: 0, backlog: 0 });
+    conserved();
+  });
+
+  test("the queue overflows", () => {
+    send(...Array<number>(10).fill(1000));
+    wire.receive(0);
+    wire.deliver(1000);
+    expect(board.counters(0)).toMatchObject({ offered: 10, delivered: 5, overflowed: 5 });
+    conserved();
+  });
+
+  test("loss by chance", () => {
+    wire.apply({ ...STATE, loss: 1000 });
+    send(100, 100);
+    wire.receive(0);
+    expect(board.counters(0)).toMatchObject({ offered: 2, lost: 2, held: 0 });
+    conserved();
+  });
+
+  test("a black hole swallows what enters and what was on its way", () => {
+    send(100);
+    wire.receive(0);
+    wire.apply({ ...STATE, open: false });
+    send(100);
+    wire.receive(1);
+    wire.deliver(1000);
+    expect(arrived).toEqual([]);
+    expect(board.counters(0)).toMatchObject({ offered: 2, cut: 2, held: 0 });
+    wire.apply(STATE);
+    send(100);
+    wire.receive(1000);
+    wire.deliver(2000);
+    expect(arrived).toEqual([100]);
+    conserved();
+  });
+
+  test("a pulled cable loses what was on it", () => {
+    send(100, 100);
+    wire.receive(0);
+    wire.apply({ ...STATE, carrier: false });
+    expect(board.counters(0)).toMatchObject({ offered: 2, cut: 2, held: 0 });
+    wire.deliver(1000);
+    expect(arrived).toEqual([]);
+    conserved();
+  });
+
+  test("a receiver that is off takes nothing", () => {
+    taps.switch("far", false);
+    send(100);
+    wire.receive(0);
+    wire.deliver(1000);
+    expect(board.counters(0)).toMatchObject({ cut: 1, held: 0 });
+    conserved();
+  });
+
+  test("a link that needs more memory gets it, with all that is on its way", () => {
+    send(1000, 1000);
+    wire.receive(0);
+    wire.apply({ ...STATE, rate: 300e6, delay: 300, queue: 10e6 });
+    for (let round = 0; round < 20; round++) {
+      send(...Array<number>(500).fill(1500));
+      while (board.counters(0).offered < 2 + 500 * (round + 1)) wire.receive(1);
+    }
+    // 15 MB: more than the first memory had room for.
+    expect(board.counters(0)).toMatchObject({ offered: 10_002, overflowed: 3334 });
+    wire.deliver(10_000);
+    expect(arrived.slice(0, 3)).toEqual([1000, 1000, 1500]);
+    conserved();
+  });
+});
+
+describe("the board", () => {
+  test("what is written on one side is read on the other", () => {
+    const other = new Board(board.buffer);
+    const state = { ...STATE, rate: Infinity, open: false };
+    board.write(0, state);
+    expect(other.read(0)).toEqual(state);
+  });
+
+  test("a commit settles when the loop has applied it, and gives up when it has not", async () => {
+    expect(await board.commit(1)).toBe(false);
+    const committed = board.commit(5000);
+    const loop = new Board(board.buffer);
+    loop.applied(loop.wanted);
+    expect(await committed).toBe(true);
+  });
+});
