@@ -121,6 +121,22 @@ describe.each([
   });
 });
 
+it("sends who is bound to a WAN's device or address out by it, and leaves all others to main", async () => {
+  done(await reconciler().apply(await plan()));
+  const way = async (words: string): Promise<string> =>
+    (await router.exec(["ip", "route", "get", ...words.split(" ")])).stdout;
+  expect(await way("192.0.2.1")).toContain("via 10.1.0.1 dev fibre0");
+  expect(await way("192.0.2.1 from 203.0.113.2")).toContain("via 203.0.113.1 dev lte0");
+  expect(await way("192.0.2.1 oif lte0")).toContain("via 203.0.113.1 dev lte0");
+  expect(await way("192.0.2.1 oif lte0")).toContain("src 203.0.113.2");
+  expect(await way("192.0.2.1 mark 0x10000000")).toContain("local 192.0.2.1 dev lo");
+  expect(await way("192.168.1.77 from 203.0.113.2")).toContain("dev lan0");
+  expect(await way("10.1.0.1 from 203.0.113.2")).toContain("dev fibre0");
+  expect(await way("2001:db8:9::1 from 2001:db8:1::2")).toContain("via fe80::1 dev fibre0");
+  expect(await way("2001:db8:9::1 mark 0x10000000")).toMatch(/^local 2001:db8:9::1 .*dev lo/);
+  expect(await way("2001:db8:100::7 from 2001:db8:1::2")).toContain("dev lan0");
+});
+
 it("takes out a WAN whose cable is pulled, touching nothing of the others, and takes it in again", async () => {
   const control = reconciler();
   done(await control.apply(await plan()));

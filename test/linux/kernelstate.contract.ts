@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Endpoint, IpChange, IpRoute, Route, Rule } from "../../src/linux/iproute.ts";
+import type { KernelMonitor } from "../../src/linux/monitor.ts";
 import type { Nft } from "../../src/linux/nft.ts";
 import type { Sysctl } from "../../src/linux/sysctl.ts";
 
@@ -9,6 +10,7 @@ export interface KernelWorld {
   /** The table "contract". */
   readonly nft: Nft;
   readonly sysctl: Sysctl;
+  readonly monitor: KernelMonitor;
   /** Takes the cable of a device out, or plugs it in. */
   setCarrier(device: string, on: boolean): Promise<void>;
   close(): Promise<void>;
@@ -178,6 +180,21 @@ export function kernelStateContract(name: string, makeWorld: () => Promise<Kerne
       await expect
         .poll(async () => (await world.ip.links()).find(({ name }) => name === "wan0"))
         .toMatchObject({ up: true, carrier: false });
+    });
+
+    it("tells of changes, until it is stopped", async () => {
+      let told = 0;
+      await world.monitor.start(() => (told += 1));
+      await world.setCarrier("wan0", false);
+      await expect.poll(() => told).toBeGreaterThan(0);
+      const carrier = told;
+      await addRule(RULE);
+      await expect.poll(() => told).toBeGreaterThan(carrier);
+      await world.monitor.stop();
+      const last = told;
+      await delRule(RULE);
+      expect((await world.ip.rules()).map(({ priority }) => priority)).not.toContain(RULE.priority);
+      expect(told).toBe(last);
     });
 
     it("routes connected networks by itself", async () => {

@@ -1,5 +1,8 @@
+import { systemClock } from "../../src/base/clock.ts";
 import { Closer } from "../../src/base/closer.ts";
+import { MemoryLog } from "../../src/base/log.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
+import { createMonitor } from "../../src/linux/monitor.ts";
 import { createNft } from "../../src/linux/nft.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
 import { kernelState } from "./kernelstate-namespace.ts";
@@ -15,6 +18,7 @@ kernelStateContract("kernel", async () => {
       ip: createIpRoute(host.exec),
       nft: createNft(host.exec, "contract"),
       sysctl: createSysctl(host.path),
+      monitor: createMonitor({ netns: host.path, clock: systemClock, log: new MemoryLog() }),
       setCarrier: async (device, on) => void (await host.ip(`link set ${device}-peer ${on ? "up" : "down"}`)),
       close: () => closer.close(),
     };

@@ -9,6 +9,7 @@ kernelStateContract("fake", async () => {
     ip: kernel.ip,
     nft: kernel.nft,
     sysctl: kernel.sysctl,
+    monitor: kernel.monitor,
     setCarrier: async (device, on) => kernel.setCarrier(device, on),
     close: async () => undefined,
   };

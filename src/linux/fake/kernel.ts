@@ -58,7 +58,7 @@ export class FakeKernel {
   setAddresses(name: string, ...addresses: readonly string[]): void {
     const parsed = addresses.map(parseAddress);
     // The kernel lists IPv6 addresses of one scope from the newest.
-    const inet6 = parsed.filter(({ family }) => family === "inet6").reverse();
+    const inet6 = parsed.filter(({ family }) => family === "inet6").toReversed();
     const inOrder = [...parsed.filter(({ family }) => family === "inet"), ...inet6];
     this.#change(name, (link) => ({ ...link, addresses: inOrder }));
     this.ip.followAddresses(name);

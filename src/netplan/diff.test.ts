@@ -1,0 +1,165 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Endpoint, Route, Rule } from "../linux/iproute.ts";
+import { diff, sameText, type ActualState } from "./diff.ts";
+import { NOTHING, type DesiredState } from "./model.ts";
+import { PROTOCOL } from "./own.ts";
+import { showStep } from "./show.ts";
+
+const EMPTY: ActualState = {
+  nft: { table: undefined },
+  rules: [],
+  routes: [],
+  mptcp: { limits: { subflows: 2, addAddrAccepted: 0 }, endpoints: [], own: [] },
+  sysctls: new Map(),
+};
+const rule = (priority: number, protocol = PROTOCOL): Rule => ({
+  family: "inet",
+  priority,
+  table: 1,
+  protocol,
+});
+const route = (table: number, gateway: string, protocol = PROTOCOL): Route => ({
+  family: "inet",
+  type: "unicast",
+  table,
+  destination: "default",
+  gateway,
+  device: "wan0",
+  protocol,
+});
+const endpoint = (id: number, address: string, flags: Endpoint["flags"] = ["subflow"]): Endpoint => ({
+  id,
+  address,
+  device: "wan0",
+  flags,
+});
+const withEndpoints = (...endpoints: readonly Endpoint[]): DesiredState => ({
+  ...NOTHING,
+  mptcp: { limits: undefined, endpoints },
+});
+const holding = (own: readonly Endpoint[], foreign: readonly Endpoint[] = []): ActualState => ({
+  ...EMPTY,
+  mptcp: { limits: { subflows: 2, addAddrAccepted: 0 }, endpoints: [...own, ...foreign], own },
+});
+const shown = (desired: DesiredState, actual: ActualState): readonly string[] =>
+  diff(desired, actual).map(showStep);
+
+test("what traffic is led into comes before what leads it there, and what goes comes last", () => {
+  const desired: DesiredState = {
+    nft: "table inet sennit {\n}\n",
+    rules: [rule(1), rule(2)],
+    routes: [route(1, "10.0.0.1"), route(2, "10.0.0.9")],
+    mptcp: { limits: { subflows: 8, addAddrAccepted: 0 }, endpoints: [endpoint(200, "10.0.0.2")] },
+    sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
+    problems: [],
+  };
+  const stale = endpoint(201, "10.0.0.3");
+  const actual: ActualState = {
+    ...holding([stale]),
+    rules: [rule(2), rule(3), rule(4, 99)],
+    routes: [route(2, "10.0.0.1"), route(3, "10.0.0.1"), route(4, "10.0.0.1", 99)],
+    sysctls: new Map([["net/mptcp/enabled", "0"]]),
+  };
+  expect(shown(desired, actual)).toEqual([
+    "sysctl -w net/mptcp/enabled=1",
+    "ip mptcp limits set subflow 8 add_addr_accepted 0",
+    "ip mptcp endpoint delete id 201",
+    "ip route add default via 10.0.0.1 dev wan0 table 1 proto 83",
+    "ip route replace default via 10.0.0.9 dev wan0 table 2 proto 83",
+    "ip rule add priority 1 lookup 1 protocol 83",
+    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 200 subflow",
+    "nft -f - # replace table inet sennit",
+    "ip rule del priority 3 lookup 1 protocol 83",
+    "ip route del default via 10.0.0.1 dev wan0 table 3 proto 83",
+  ]);
+});
+
+test("what could not be read is not touched", () => {
+  const unread: ActualState = {
+    nft: undefined,
+    rules: undefined,
+    routes: undefined,
+    mptcp: undefined,
+    sysctls: new Map([["net/mptcp/enabled", undefined]]),
+  };
+  const desired: DesiredState = {
+    nft: "table inet sennit {\n}\n",
+    rules: [rule(1)],
+    routes: [route(1, "10.0.0.1")],
+    mptcp: { limits: { subflows: 8, addAddrAccepted: 0 }, endpoints: [endpoint(200, "10.0.0.2")] },
+    sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
+    problems: [],
+  };
+  expect(diff(desired, unread)).toEqual([]);
+});
+
+test("an endpoint that changed its flags is taken out first: the kernel refuses its address twice", () => {
+  const before = endpoint(200, "10.0.0.2");
+  const after = endpoint(200, "10.0.0.2", ["subflow", "backup"]);
+  expect(shown(withEndpoints(after), holding([before]))).toEqual([
+    "ip mptcp endpoint delete id 200",
+    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 200 subflow backup",
+  ]);
+});
+
+test("somebody else's endpoint keeps its id, and serves as ours where it does the same", () => {
+  const foreign = endpoint(200, "192.0.2.1", ["signal"]);
+  const ours = endpoint(201, "10.0.0.2");
+  const desired = withEndpoints(endpoint(200, "10.0.0.2"));
+  expect(shown(desired, holding([], [foreign]))).toEqual([
+    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 201 subflow",
+  ]);
+  expect(diff(desired, holding([ours], [foreign]))).toEqual([]);
+  expect(diff(desired, holding([], [endpoint(1, "10.0.0.2")]))).toEqual([]);
+  expect(diff(NOTHING, holding([], [foreign]))).toEqual([]);
+});
+
+test("a buffer that somebody made larger stays", () => {
+  const wish = { ...NOTHING, sysctls: [{ key: "net/ipv4/tcp_rmem", lastAtLeast: 1000 }] };
+  const having = (value: string): ActualState => ({
+    ...EMPTY,
+    sysctls: new Map([["net/ipv4/tcp_rmem", value]]),
+  });
+  expect(diff(wish, having("1\t2\t1000"))).toEqual([]);
+  expect(diff(wish, having("1\t2\t5000"))).toEqual([]);
+  expect(shown(wish, having("1\t2\t999"))).toEqual(["sysctl -w 'net/ipv4/tcp_rmem=1 2 1000'"]);
+});
+
+test("any state leads to any other, and then there is nothing to do", () => {
+  const rules = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 6 });
+  const routes = fc.dictionary(fc.constantFrom("1", "2", "3"), fc.constantFrom("10.0.0.1", "10.0.0.2"));
+  const state = fc.record({ rules, routes }).map(({ rules, routes }) => ({
+    rules: rules.map((priority) => rule(priority)),
+    routes: Object.entries(routes).map(([table, gateway]) => route(Number(table), gateway)),
+  }));
+  fc.assert(
+    fc.property(state, state, (from, to) => {
+      const now = { rules: [...from.rules, rule(9, 99)], routes: [...from.routes, route(9, "10.0.0.9", 99)] };
+      for (const step of diff({ ...NOTHING, ...to }, { ...EMPTY, ...now })) {
+        if (step.do !== "ip") continue;
+        const { change } = step;
+        const others = <T>(list: readonly T[], same: (item: T) => boolean): T[] =>
+          list.filter((item) => !same(item));
+        if (change.object === "rule") {
+          now.rules = others(now.rules, ({ priority }) => priority === change.value.priority);
+          if (change.verb === "add") now.rules.push(change.value);
+        } else if (change.object === "route") {
+          now.routes = others(now.routes, ({ table }) => table === change.value.table);
+          if (change.verb !== "del") now.routes.push(change.value);
+        }
+      }
+      expect(diff({ ...NOTHING, ...to }, { ...EMPTY, ...now })).toEqual([]);
+      expect(now.rules).toContainEqual(rule(9, 99));
+      expect(now.routes).toContainEqual(route(9, "10.0.0.9", 99));
+    }),
+  );
+});
+
+test("tables are compared by what they mean", () => {
+  const text = 'table inet t {\n\tchain c {\n\t\tiifname { "a", "b" } accept\n\t}\n}\n';
+  expect(sameText(text, text.replace('"a", "b"', '"b", "a"').replaceAll("\t", "  "))).toBe(true);
+  expect(sameText(text, text.replace('"b"', '"c"'))).toBe(false);
+  expect(sameText(text, text.replace("accept", "drop"))).toBe(false);
+  expect(sameText(text, undefined)).toBe(false);
+});
