@@ -49,9 +49,13 @@ export const FrameType = {
   RESET: 0x16,
   ATTACH: 0x17,
   ATTACHED: 0x18,
-  /** Reserved for the keys of the datagram tunnel. */
+} as const;
+
+/** Types with a meaning to come; to a peer that announced no feature for them they are unknown. */
+export const ReservedFrameType = {
+  /** The keys of the datagram tunnel. */
   KEY_EPOCH: 0x20,
-  /** Reserved for what each end thinks of a path. */
+  /** What each end thinks of a path. */
   VERDICT: 0x21,
 } as const;
 

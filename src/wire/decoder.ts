@@ -74,6 +74,7 @@ export class FrameDecoder {
       throw malformed("oversize-frame", `frame type ${type} with ${length} bytes, allowed are ${limit}`);
     if (type === FrameType.DATA) {
       if (flow === CARRIER_FLOW) throw malformed("malformed", "DATA for flow 0");
+      if (!Number.isSafeInteger(header.offset + length)) throw malformed("malformed", "DATA beyond 2^53");
       this.#dataLeft = length;
       this.#dataOffset = header.offset;
     }

@@ -71,6 +71,15 @@ export interface DecodedHello {
   readonly verify: (exporter: Buffer) => boolean;
 }
 
+/**
+ * The versions that the sender of a HELLO speaks. These two bytes keep their place in every version to come, so that a
+ * HELLO of another form is told from a broken one. Throws `truncated`.
+ */
+export function offeredVersions(body: Buffer): Pick<Hello, "versionMin" | "versionMax"> {
+  const reader = new Reader(body, "HELLO");
+  return { versionMin: reader.u8(), versionMax: reader.u8() };
+}
+
 /** HELLO from its body. Throws `truncated` or `malformed`; a wrong signature is told by `verify`, so that it can be answered. */
 export function decodeHello(body: Buffer): DecodedHello {
   const reader = new Reader(body, "HELLO");

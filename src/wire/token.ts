@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import ipaddr from "ipaddr.js";
 import { SennitError } from "../base/errors.ts";
 import { Reader } from "./bytes.ts";
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES, type Invite } from "./hello.ts";
@@ -19,10 +20,14 @@ export const MAX_ENDPOINTS = 8;
 /** A DNS name has at most 253 characters (RFC 1035 section 2.3.4); with brackets or port there is room to spare. */
 const MAX_ENDPOINT_BYTES = 255;
 
-/** `sennit1.` and base64url of: pin, invite id, invite secret, endpoints (each with a length byte), checksum. */
+/**
+ * `sennit1.` and base64url of: pin, invite id, invite secret, endpoints (each with a length byte), checksum.
+ * Throws what `decodeToken` would throw on the same contents.
+ */
 export function encodeToken(token: JoinToken): string {
+  checkCount(token.endpoints.length);
   const endpoints = token.endpoints.map((endpoint) => {
-    const text = Buffer.from(endpoint);
+    const text = Buffer.from(formatEndpoint(parseEndpoint(endpoint)));
     return Buffer.concat([Buffer.of(text.length), text]);
   });
   const body = Buffer.concat([
@@ -42,6 +47,9 @@ export function decodeToken(text: string): JoinToken {
   const encoded = trimmed.slice(PREFIX.length);
   if (!/^[\w-]+$/.test(encoded)) throw badToken("it holds characters that no token has");
   const bytes = Buffer.from(encoded, "base64url");
+  // The last character may hold bits that stand for nothing, which Node's decoder overlooks.
+  if (bytes.toString("base64url") !== encoded)
+    throw badToken("its last character is wrong, or one is missing");
   const body = bytes.subarray(0, -CHECKSUM_BYTES);
   if (!checksum(body).equals(bytes.subarray(-CHECKSUM_BYTES))) {
     throw badToken("its checksum is wrong: a part is missing or mistyped");
@@ -58,7 +66,7 @@ function decodeBody(body: Buffer): JoinToken {
   const serverPin = reader.take(PIN_BYTES);
   const invite = { id: reader.take(INVITE_ID_BYTES), secret: reader.take(INVITE_SECRET_BYTES) };
   const count = reader.u8();
-  if (count === 0 || count > MAX_ENDPOINTS) throw badToken(`it names ${count} endpoints`);
+  checkCount(count);
   const endpoints = Array.from({ length: count }, () =>
     formatEndpoint(parseEndpoint(reader.take(reader.u8()).toString())),
   );
@@ -66,11 +74,17 @@ function decodeBody(body: Buffer): JoinToken {
   return { endpoints, serverPin, invite };
 }
 
+function checkCount(endpoints: number): void {
+  if (endpoints === 0 || endpoints > MAX_ENDPOINTS) {
+    throw badToken(`it names ${endpoints} endpoints, allowed are 1 to ${MAX_ENDPOINTS}`);
+  }
+}
+
 /** HOST and PORT of an endpoint as a person writes it. Throws class `config`, code `bad-endpoint`. */
 export function parseEndpoint(text: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
+  const [, inBrackets, plain, digits] = /^(?:\[([^\]]*)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = inBrackets !== undefined && ipaddr.IPv6.isValid(inBrackets) ? inBrackets : plain;
+  const port = Number(digits);
   if (host === undefined || port < 1 || port > 65_535 || text.length > MAX_ENDPOINT_BYTES) {
     throw new SennitError("config", "bad-endpoint", `found ${JSON.stringify(text)}, allowed is HOST:PORT`, {
       remedy: 'for example "vpn.example.net:443", "203.0.113.10:443" or "[2001:db8::10]:443"',
