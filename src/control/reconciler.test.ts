@@ -89,7 +89,7 @@ test("without nft, the rest is done and the error told", async () => {
 test("what cannot be noted is not changed, what needs no note is", async () => {
   writeFileSync(join(directory, "journal.json"), "not ours");
   const outcome = await reconciler().apply(await plan());
-  expect(new Set(outcome.errors.map(({ code }) => code))).toEqual(new Set(["journal-unreadable"]));
+  expect(outcome.errors.map(({ code }) => code)).toEqual(["journal-unreadable"]);
   expect(kernel.sysctl.get("net/ipv4/conf/wan0/rp_filter")).toBe("0");
   expect(await kernel.ip.endpoints()).toEqual([]);
   expect(await kernel.nft.table()).toContain("tproxy");
@@ -106,6 +106,16 @@ test("names the settings that this kernel does not have", async () => {
     "net/ipv6/conf/lan0/force_forwarding",
     "net/ipv6/conf/wan0/force_forwarding",
   ]);
+});
+
+test("a WAN that is no longer ours gets its settings back at once", async () => {
+  kernel.sysctl.set("net/ipv4/conf/wan0/rp_filter", "1");
+  await reconciler().apply(await plan());
+  const without = planRouter({ ...INTENT, wans: [] }, await observe(kernel.ip));
+  expect(await reconciler().apply(without)).toMatchObject({ errors: [] });
+  expect(kernel.sysctl.get("net/ipv4/conf/wan0/rp_filter")).toBe("1");
+  expect(kernel.sysctl.get("net/ipv4/conf/lan0/forwarding")).toBe("1");
+  expect((await reconciler().apply(without)).done).toEqual([]);
 });
 
 test("a journal stays until everything is back", async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Endpoint, IpRoute } from "../linux/iproute.ts";
@@ -47,13 +48,7 @@ export class Reconciler {
   /** Takes away all that is ours and puts back what we changed. Needs nothing but kernel and journal. */
   clean(): Promise<Outcome> {
     return this.#inTurn(async () => {
-      const removed = await this.#apply(NOTHING);
-      const restored = await this.#restore();
-      const outcome = {
-        done: [...removed.done, ...restored.done],
-        errors: [...removed.errors, ...restored.errors],
-        absent: [],
-      };
+      const outcome = await this.#apply(NOTHING);
       if (outcome.errors.length === 0) this.#deps.journal.remove();
       return outcome;
     });
@@ -67,19 +62,30 @@ export class Reconciler {
 
   async #apply(desired: DesiredState): Promise<Outcome> {
     const errors: SennitError[] = [];
-    const actual = await this.#read(desired, errors);
+    const { journal } = this.#deps;
+    const record = this.#attempt(errors, () => journal.read());
+    const actual = await this.#read(desired, record, errors);
     const steps = diff(desired, actual);
-    const noted = this.#attempt(errors, () => this.#deps.journal.note(notesOf(steps, actual)));
+    const noted = this.#attempt(errors, () => {
+      if (record !== undefined) journal.note(notesOf(steps, actual));
+      return record !== undefined;
+    });
     // What could not be noted could not be put back either: those steps are not made.
-    const done = await this.#run(noted ? steps : steps.filter((step) => !needsJournal(step)), errors);
+    const possible = noted === true ? steps : steps.filter((step) => !needsJournal(step));
+    const restoring = this.#restoration(desired, actual, record, errors);
+    const done = await this.#run([...possible, ...restoring], errors);
     const absent = desired.sysctls
       .map(({ key }) => key)
       .filter((key) => actual.sysctls.get(key) === undefined);
     return { done, errors, absent };
   }
 
-  async #read(desired: DesiredState, errors: SennitError[]): Promise<ActualState> {
-    const { nft, ip, sysctl, journal } = this.#deps;
+  async #read(
+    desired: DesiredState,
+    record: JournalRecord | undefined,
+    errors: SennitError[],
+  ): Promise<ActualState> {
+    const { nft, ip, sysctl } = this.#deps;
     const part = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
       try {
         return await read();
@@ -95,10 +101,9 @@ export class Reconciler {
       part(() => ip.rules()),
       part(() => ip.routes()),
       part(async () => {
-        const { endpoints: noted } = journal.read();
         const [limits, endpoints] = await Promise.all([ip.limits(), ip.endpoints()]);
         const own = endpoints.filter(({ id, address }) =>
-          noted.some((ours) => ours.id === id && ours.address === address),
+          record?.endpoints.some((ours) => ours.id === id && ours.address === address),
         );
         return { limits, endpoints, own };
       }),
@@ -162,37 +167,35 @@ export class Reconciler {
     );
   }
 
-  /** Puts back settings and limits, the last changed first. A device's settings may be gone with it. */
-  async #restore(): Promise<Pick<Outcome, "done" | "errors">> {
-    const { journal, sysctl, ip } = this.#deps;
-    const errors: SennitError[] = [];
-    const steps: Step[] = [];
-    let record: JournalRecord;
-    try {
-      record = journal.read();
-      const now = record.limits === undefined ? undefined : await ip.limits();
-      if (record.limits && now && !sameLimits(record.limits, now))
-        steps.push({ do: "ip", change: { object: "limits", verb: "set", value: record.limits } });
-    } catch (error) {
-      return { done: [], errors: [asSennitError(error)] };
-    }
-    for (const { key, before } of record.sysctls.toReversed()) {
-      this.#attempt(errors, () => {
-        const now = sysctl.get(key);
-        if (now !== undefined && !sameValue(now, before))
-          steps.push({ do: "sysctl", key, before: now, value: before });
-      });
-    }
-    return { done: await this.#run(steps, errors), errors };
+  /**
+   * What puts back settings and limits that we changed and that are not wished for any more, the last changed first. A
+   * device's settings may be gone with it.
+   */
+  #restoration(
+    desired: DesiredState,
+    actual: ActualState,
+    record: JournalRecord | undefined,
+    errors: SennitError[],
+  ): readonly Step[] {
+    const wished = new Set(desired.sysctls.map(({ key }) => key));
+    const steps = (record?.sysctls ?? []).toReversed().flatMap(({ key, before }): readonly Step[] => {
+      const now = wished.has(key) ? before : this.#attempt(errors, () => this.#deps.sysctl.get(key));
+      return now === undefined || sameValue(now, before)
+        ? []
+        : [{ do: "sysctl", key, before: now, value: before }];
+    });
+    const [limits, now] = [record?.limits, actual.mptcp?.limits];
+    if (desired.mptcp.limits === undefined && limits && now && !isDeepStrictEqual(limits, now))
+      steps.unshift({ do: "ip", change: { object: "limits", verb: "set", value: limits } });
+    return steps;
   }
 
-  #attempt(errors: SennitError[], what: () => void): boolean {
+  #attempt<T>(errors: SennitError[], what: () => T): T | undefined {
     try {
-      what();
-      return true;
+      return what();
     } catch (error) {
       errors.push(asSennitError(error));
-      return false;
+      return undefined;
     }
   }
 }
@@ -215,9 +218,6 @@ function notesOf(steps: readonly Step[], actual: ActualState): Notes {
     endpoints: actual.mptcp && [...actual.mptcp.own, ...added].map(name),
   };
 }
-
-const sameLimits = (a: JournalRecord["limits"], b: JournalRecord["limits"]): boolean =>
-  a?.subflows === b?.subflows && a?.addAddrAccepted === b?.addAddrAccepted;
 
 const asSennitError = (error: unknown): SennitError =>
   error instanceof SennitError
