@@ -20,7 +20,7 @@ export interface GateOptions {
  */
 const CLOSE_AFTER_MS = 2000;
 
-/** Opens the way into the relay while there is a carrier, and closes it when there is none: fail-open. */
+/** Opens the way into the relay while the server can be reached, and closes it when it cannot: fail-open. */
 export class Gate {
   readonly #options: GateOptions;
   readonly #intercept: Intercept;
@@ -45,10 +45,11 @@ export class Gate {
     if (ports !== null) this.#ports = ports;
   }
 
-  /** Looks at the session's carriers; to be called when one came or went. */
+  /** Looks at the session; to be called when a carrier came or went, or the peer ceased or began to answer. */
   consider(): void {
     if (this.#stopped) return;
-    if (this.#options.session.carriers.size > 0) {
+    const { session } = this.#options;
+    if (session.usable) {
       this.#cancelClose?.();
       this.#cancelClose = undefined;
       this.#do(() => this.#open());
@@ -80,9 +81,9 @@ export class Gate {
 
   async #close(): Promise<void> {
     this.#cancelClose = undefined;
-    if (!this.#intercept.isOpen || this.#options.session.carriers.size > 0) return;
+    if (!this.#intercept.isOpen || this.#options.session.usable) return;
     await this.#intercept.close();
-    this.#options.log.warn({}, "no carrier: new connections are not taken in");
+    this.#options.log.warn({}, "the server is out of reach: new connections are not taken in");
     this.#options.onChange();
   }
 }

@@ -7,6 +7,7 @@ import type { Frame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
 import { Flow, type FlowHost, type LocalEnd } from "./flow.ts";
+import { Liveness, LIVENESS_TICK_MS } from "./liveness.ts";
 import { pickCarrier } from "./pick.ts";
 
 export interface SessionOptions {
@@ -23,7 +24,7 @@ export interface SessionOptions {
   readonly onOpen: (flow: Flow) => void;
   /** A flow that we opened could not be. */
   readonly onRefused?: (flow: Flow, reason: Refusal) => void;
-  /** A carrier came or went. */
+  /** A carrier came or went, or the peer began or ceased to answer. */
   readonly onCarriers?: () => void;
 }
 
@@ -59,8 +60,10 @@ export class Session implements FlowHost, CarrierUser {
   /** Insertion order is age: the oldest id is dropped when there are too many. */
   readonly #gone = new Set<number>();
   readonly #ackDue = new Set<Flow>();
+  readonly #liveness = new Liveness();
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
+  #cancelLiveness: (() => void) | undefined;
   #nextId: number;
   #pastBytesIn = 0;
   #pastBytesOut = 0;
@@ -71,6 +74,11 @@ export class Session implements FlowHost, CarrierUser {
     this.#log = options.log;
     this.#nextId = options.dialled ? 1 : 2;
     this.startedAt = options.clock.now();
+  }
+
+  /** Whether new flows have a chance: a carrier is up, and the peer answers. */
+  get usable(): boolean {
+    return this.#carriers.size > 0 && this.#liveness.responsive;
   }
 
   get carriers(): ReadonlySet<Carrier> {
@@ -94,7 +102,9 @@ export class Session implements FlowHost, CarrierUser {
   addCarrier(carrier: Carrier): void {
     this.#carriers.add(carrier);
     carrier.use(this);
-    this.#cancelHousekeeping ??= this.#options.clock.every(HOUSEKEEPING_MS, () => this.#housekeeping());
+    const { clock } = this.#options;
+    this.#cancelHousekeeping ??= clock.every(HOUSEKEEPING_MS, () => this.#housekeeping());
+    this.#cancelLiveness ??= clock.every(LIVENESS_TICK_MS, () => this.#checkLiveness());
     this.#options.onCarriers?.();
   }
 
@@ -108,6 +118,7 @@ export class Session implements FlowHost, CarrierUser {
     }
     const flow = this.#add(new Flow(this.#freeId(), target, cls, carrier, this));
     flow.open();
+    this.#liveness.opened(this.#options.clock.now());
     flow.attach(local);
     return flow;
   }
@@ -119,6 +130,8 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelAck?.();
     this.#cancelHousekeeping?.();
     this.#cancelHousekeeping = undefined;
+    this.#cancelLiveness?.();
+    this.#cancelLiveness = undefined;
   }
 
   /** Asks the peer to open nothing more on `carrier`; it is closed when its last flow has ended. */
@@ -298,6 +311,18 @@ export class Session implements FlowHost, CarrierUser {
     }
     if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   };
+
+  #checkLiveness(): void {
+    const before = this.#liveness.responsive;
+    const now = this.#options.clock.now();
+    const heardAt = Math.max(...[...this.#carriers].map((carrier) => carrier.heardAt), 0);
+    if (this.#liveness.tick(now, heardAt)) {
+      for (const carrier of this.#carriers) carrier.send({ kind: "ping", nonce: Math.round(now) });
+    }
+    if (this.#liveness.responsive === before) return;
+    this.#log.warn({ answers: !before }, before ? "the peer does not answer" : "the peer answers again");
+    this.#options.onCarriers?.();
+  }
 
   #housekeeping(): void {
     const now = this.#options.clock.now();
