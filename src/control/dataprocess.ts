@@ -48,7 +48,7 @@ type State = "starting" | "running" | "stopped";
  */
 export class DataProcess {
   readonly #options: DataProcessOptions;
-  #state: State = "stopped";
+  #state: State = "starting";
   #since = 0;
   #orders: Orders | undefined;
   #link: JsonLines | undefined;
@@ -57,6 +57,8 @@ export class DataProcess {
   #restarts = 0;
   #backoffMs = 0;
   #wanted = false;
+  /** Settles with the first report. */
+  readonly #known = Promise.withResolvers<void>();
   #cancelTimer: (() => void) | undefined;
   #cancelReports: (() => void) | undefined;
 
@@ -74,13 +76,19 @@ export class DataProcess {
     return { pid: this.#pid, state: this.#state, ageMs, restarts: this.#restarts };
   }
 
-  /** Finds or starts the process and keeps it running from now on. Rejects when it cannot be started at all. */
+  /**
+   * Finds or starts the process and keeps it running from now on; settles when it has reported what it does already.
+   * Rejects with `data-not-started` or `data-silent`.
+   */
   async start(): Promise<void> {
     this.#wanted = true;
     const { clock } = this.#options;
     this.#cancelReports = clock.every(REPORT_EVERY_MS, () => this.#link?.send({ type: "report?" }));
-    if (await this.#adopt()) return;
-    await this.#launch();
+    if (!(await this.#adopt())) await this.#launch();
+    const cancel = clock.after(START_LIMIT_MS, () =>
+      this.#known.reject(new SennitError("kernel", "data-silent", "the data process does not answer")),
+    );
+    await this.#known.promise.finally(cancel);
   }
 
   /** What the process is to do; told at once, and again to every new one. */
@@ -186,6 +194,7 @@ export class DataProcess {
         return;
       case "report":
         this.#options.onReport(message.report);
+        this.#known.resolve();
         return;
       case "refused":
         this.#options.onRefused?.(message);

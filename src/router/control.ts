@@ -61,10 +61,14 @@ export class RouterControl {
   #report: DataReport | undefined;
   /** Where the relay takes connections in; kept while it does not, for it will open there again. */
   #ports: DataReport["intercepting"] = null;
+  /** Whether the kernel's rules lead there, so that new connections really are taken in. */
+  #led = false;
   #problems: Problems = [];
   /** Adjustments happen one after the other; one that waits serves for all that ask meanwhile. */
   #work: Promise<void> = Promise.resolve();
   #waiting = false;
+  /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
+  #ready = false;
 
   constructor(deps: RouterControlDeps) {
     const { clock, log, config, kernel, monitor, dataArgv } = deps;
@@ -102,9 +106,11 @@ export class RouterControl {
       this.#closer.add("negative cache", () => this.#negative.stop());
       this.#observed = await this.#observer.start();
       this.#closer.add("observer", () => this.#observer.stop());
-      await this.#adjust();
       this.#closer.add("data process", () => this.#data.stop());
+      // Before the first adjustment: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
+      this.#ready = true;
+      await this.#adjust();
       const cancel = clock.every(COUNT_EVERY_MS, () => this.#count());
       this.#closer.add("counters", cancel);
     });
@@ -137,8 +143,10 @@ export class RouterControl {
   }
 
   #stateName(problems: Problems): "up" | "degraded" | "down" | "starting" {
-    if (this.#report?.intercepting != null) return problems.length > 0 ? "degraded" : "up";
-    return this.#report === undefined && this.#data.status.state === "starting" ? "starting" : "down";
+    const taking = this.#report?.intercepting != null;
+    if (taking && this.#led) return problems.length > 0 ? "degraded" : "up";
+    const starting = this.#report === undefined && this.#data.status.state === "starting";
+    return taking || starting ? "starting" : "down";
   }
 
   /** What stands between the router and its work right now. */
@@ -172,7 +180,7 @@ export class RouterControl {
   }
 
   #adjustSoon(): void {
-    if (this.#waiting) return;
+    if (this.#waiting || !this.#ready) return;
     this.#waiting = true;
     this.#work = this.#work.then(() => {
       this.#waiting = false;
@@ -183,9 +191,11 @@ export class RouterControl {
   /** Never rejects: what fails is a problem that the status shows, and the next change is another try. */
   async #adjust(): Promise<void> {
     const { kernel, log } = this.#deps;
+    const ports = this.#ports;
     try {
       const plan = planRouter(this.#intent(), this.#observed);
       const { done, errors } = await kernel.reconciler.apply(plan);
+      this.#led = ports !== null && ports === this.#ports;
       if (done.length > 0) log.info({ steps: done.length }, "kernel state adjusted");
       for (const error of errors)
         log.error({ code: error.code, why: error.message }, "kernel refused a change");
@@ -224,6 +234,7 @@ export class RouterControl {
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;
     this.#ports = ports;
+    this.#led = false;
     this.#adjustSoon();
   }
 
