@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Closer } from "../../src/base/closer.ts";
+import { hello } from "./http.ts";
+import { openSite, WEB, type Site } from "./site.ts";
+
+/*
+ *   users --- mikrotik --- router ==fibre==/==lte== core --X-- server      X swallows everything and says nothing
+ *                                                    +==== web
+ */
+const closer = new Closer();
+let site: Site;
+
+beforeAll(async () => {
+  site = await openSite(closer);
+  await site.pair.up();
+});
+afterAll(() => closer.close());
+
+/** The promise is 3 s from the first user who waits; the second one is asked for while that one still does. */
+const DIRECT_WITHIN_MS = 3500;
+
+it("a server that falls silent is given up within 3 s, and used again when it answers", async () => {
+  const user = { from: site.sockets("users"), to: WEB.v4 };
+  const viaServer = await hello(user);
+  await site.lab.fault("blackhole", "server");
+
+  const startedAt = performance.now();
+  // The first one finds out: what it is connected to leads nowhere.
+  const first = hello(user).catch(() => "lost");
+  const status = await site.pair.until("router", ({ problems }) => problems.some(({ code }) => code === "no-carrier"));
+  expect(performance.now() - startedAt).toBeLessThan(DIRECT_WITHIN_MS);
+  expect(status.carriers.length).toBeGreaterThan(0);
+  expect(await hello(user)).not.toBe(viaServer);
+
+  await site.lab.heal();
+  await site.pair.until("router", ({ state }) => state.name === "up");
+  expect(await hello(user)).toBe(viaServer);
+  // The carriers were kept, so the one that waited all the time got its answer after all.
+  expect(await first).toBe(viaServer);
+});
