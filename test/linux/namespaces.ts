@@ -1,20 +1,34 @@
+import { existsSync } from "node:fs";
 import { exec } from "../../src/linux/exec.ts";
 import type { Closer } from "../../src/base/closer.ts";
+
+import { listNamespaces } from "../../src/linux/namespaces.ts";
 
 type Argv = [string, ...string[]];
 
 /** `ip` and its words. */
 export const ip = (words: string): Promise<unknown> => exec(["ip", ...words.split(" ")] as Argv);
 
-/** Network namespaces of one test file, each with a link up on its loopback, gone after `closer.close()`. */
+const PREFIX = "sennit-test";
+
+/** Network namespaces of one test file, each with its loopback up, gone after `closer.close()`. */
 export async function namespaces(closer: Closer, ...names: readonly string[]): Promise<readonly string[]> {
-  const full = names.map((name) => `sennit-${process.pid}-${name}`);
+  await sweep();
+  const full = names.map((name) => `${PREFIX}-${process.pid}-${name}`);
   for (const name of full) {
     await ip(`netns add ${name}`);
     closer.add(`namespace ${name}`, async () => void (await ip(`netns del ${name}`)));
     await ip(`-n ${name} link set lo up`);
   }
   return full;
+}
+
+/** Takes away what a test run left that was killed. */
+async function sweep(): Promise<void> {
+  for (const name of listNamespaces(`${PREFIX}-`)) {
+    const pid = Number(name.split("-")[2]);
+    if (!existsSync(`/proc/${pid}`)) await ip(`netns del ${name}`);
+  }
 }
 
 /** One end of a veth: its namespace, its name there, its addresses with prefix length. */
