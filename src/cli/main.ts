@@ -38,6 +38,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./config.ts")).configCommand(),
   },
   {
+    name: "kernel",
+    summary: "try what this kernel can do for Sennit",
+    load: async () => (await import("./kernel.ts")).kernelCommand(),
+  },
+  {
     name: "lab",
     summary: "play with the internet in a box",
     load: async () => (await import("./lab.ts")).labCommand(),
