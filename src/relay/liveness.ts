@@ -6,7 +6,7 @@ const GIVE_UP_AFTER_MS = 1500;
 const ASK_AGAIN_MS = 1000;
 
 /** How often `tick` is to be called (ms). */
-export const LIVENESS_TICK_MS = 500;
+export const LIVENESS_TICK_MS = 250;
 
 /**
  * Whether the other end still answers, judged only when somebody waits for it: a dead server costs the first user three
@@ -20,17 +20,16 @@ export class Liveness {
   #askedAt: number | undefined;
   #askedLastAt = 0;
 
-  /** A flow is being opened; somebody waits from now on. */
-  opened(now: number): void {
-    this.#waitingSince ??= now;
+  /** A flow is being opened; somebody waits from now on, if the other end was heard since others began to. */
+  opened(now: number, heardAt: number): void {
+    if (this.#waitingSince === undefined || heardAt > this.#waitingSince) this.#wait(now);
   }
 
   /** Looks at when the other end was last heard. True: ask it now, on every carrier. */
   tick(now: number, heardAt: number): boolean {
     if (this.#waitingSince === undefined) return false;
     if (heardAt > this.#waitingSince) {
-      this.#waitingSince = this.#askedAt = undefined;
-      this.responsive = true;
+      this.#wait(undefined);
       return false;
     }
     const asked = this.#askedAt;
@@ -41,5 +40,11 @@ export class Liveness {
     this.#askedAt ??= now;
     this.#askedLastAt = now;
     return true;
+  }
+
+  #wait(since: number | undefined): void {
+    this.#waitingSince = since;
+    this.#askedAt = undefined;
+    this.responsive = true;
   }
 }

@@ -118,7 +118,7 @@ export class Session implements FlowHost, CarrierUser {
     }
     const flow = this.#add(new Flow(this.#freeId(), target, cls, carrier, this));
     flow.open();
-    this.#liveness.opened(this.#options.clock.now());
+    this.#liveness.opened(this.#options.clock.now(), this.#heardAt);
     flow.attach(local);
     return flow;
   }
@@ -312,11 +312,17 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   };
 
+  /** When anything was last heard on a carrier that lives. */
+  get #heardAt(): number {
+    let last = 0;
+    for (const carrier of this.#carriers) last = Math.max(last, carrier.heardAt);
+    return last;
+  }
+
   #checkLiveness(): void {
     const before = this.#liveness.responsive;
     const now = this.#options.clock.now();
-    const heardAt = Math.max(...[...this.#carriers].map((carrier) => carrier.heardAt), 0);
-    if (this.#liveness.tick(now, heardAt)) {
+    if (this.#liveness.tick(now, this.#heardAt)) {
       for (const carrier of this.#carriers) carrier.send({ kind: "ping", nonce: Math.round(now) });
     }
     if (this.#liveness.responsive === before) return;
