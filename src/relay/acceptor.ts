@@ -61,25 +61,32 @@ export class Acceptor {
 
   /** Listens on every endpoint, or on none: a failure closes those that were opened. */
   async start(endpoints: readonly Endpoint[]): Promise<void> {
-    for (const local of endpoints) {
-      const onError = (error: SennitError): void =>
-        this.#options.log.error({ code: error.code }, "cannot accept");
-      const listener = await this.#options.sockets.listen(
-        { transport: "mptcp", local, onError },
-        this.#onConnection,
-      );
-      this.#listeners.push(listener);
-      this.#options.log.info({ local: formatEndpoint(listener.local) }, "listening for routers");
+    const { sockets, log } = this.#options;
+    const onError = (error: SennitError): void => log.error({ code: error.code }, "cannot accept");
+    try {
+      for (const local of endpoints) {
+        const listener = await sockets.listen({ transport: "mptcp", local, onError }, this.#onConnection);
+        this.#listeners.push(listener);
+        log.info({ local: formatEndpoint(listener.local) }, "listening for routers");
+      }
+    } catch (error) {
+      await this.#closeListeners();
+      throw error;
     }
   }
 
   /** Stops listening and ends all sessions. */
   async stop(): Promise<void> {
     this.#stop.abort(new SennitError("network", "stopping", "the server is stopping"));
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
-    this.#listeners = [];
+    await this.#closeListeners();
     for (const { session } of this.#sessions.values()) session.close();
     this.#sessions.clear();
+  }
+
+  async #closeListeners(): Promise<void> {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    await Promise.all(listeners.map((listener) => listener.close()));
   }
 
   readonly #onConnection = (connection: Connection): void => {
@@ -97,7 +104,6 @@ export class Acceptor {
     this.#handshakes++;
     this.#shake(connection, remote)
       .catch((error: unknown) => {
-        connection.reset();
         const code = error instanceof SennitError ? error.code : "failed";
         this.#options.log.warn({ remote, code, why: messageOf(error) }, "refused");
       })

@@ -112,10 +112,13 @@ export class Carrier implements Lane {
     stream.on("drain", this.#pump);
     stream.on("end", () => this.#end());
     stream.on("error", (error) => this.close(error));
-    stream.on("close", () => {
+    const onClose = (): void => {
       this.#cancelLinger?.();
       this.close(new SennitError("network", "carrier-lost", "the connection is gone"));
-    });
+    };
+    stream.on("close", onClose);
+    // It may have broken between the handshake and here; then no event is to come.
+    if (stream.destroyed) onClose();
   }
 
   /** Hands the carrier on: from now on `user` hears of it. */

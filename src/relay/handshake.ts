@@ -14,6 +14,7 @@ import {
   encodeHello,
   encodeReject,
   encodeWelcome,
+  offeredVersions,
   rawPublicKey,
   type Hello,
   type Invite,
@@ -57,7 +58,12 @@ export function turnedAway(code: (typeof Reject)[keyof typeof Reject], message: 
 export async function dialHandshake(connection: Connection, options: DialHandshake): Promise<void> {
   const socket = await tlsDial(connection.stream, options.pin, options.signal);
   const carrier = carrierOn(connection, socket, options.number, options);
-  const answered = firstFrame(carrier, options.signal, (frame) => options.adopt(carrier, readAnswer(frame)));
+  const answered = firstFrame(
+    carrier,
+    options.signal,
+    (frame) => options.adopt(carrier, readAnswer(frame)),
+    () => carrier.close(),
+  );
   const body = encodeHello(
     {
       session: options.session,
@@ -72,29 +78,34 @@ export async function dialHandshake(connection: Connection, options: DialHandsha
   await answered;
 }
 
-/** The same from the accepting side: the other end is told why, where it speaks our language at all. */
+/**
+ * The same from the accepting side: the other end is told why, where it speaks our language at all. A connection that
+ * was told closes by itself once it has sent that; no RST may overtake it.
+ */
 export async function acceptHandshake(connection: Connection, options: AcceptHandshake): Promise<void> {
   const socket = await tlsAccept(connection.stream, options.context, options.signal);
   const carrier = carrierOn(connection, socket, 0, options);
-  await firstFrame(carrier, options.signal, (frame) => {
-    const hello = readHello(frame, exporterOf(socket));
+  const take = (frame: Frame): void => {
+    const { hello, version } = readHello(frame, exporterOf(socket));
     const instance = options.judge(hello);
     carrier.number = hello.carrier;
-    const version = commonVersion(hello) ?? 0;
     carrier.send({ kind: "welcome", body: encodeWelcome({ version, features: FEATURES, instance }) });
     options.adopt(carrier, hello);
-  });
+  };
+  await firstFrame(carrier, options.signal, take, (error) => refuse(carrier, error));
 }
 
-function readHello(frame: Frame, exporter: Buffer): Hello {
+function readHello(frame: Frame, exporter: Buffer): { readonly hello: Hello; readonly version: number } {
   if (frame.kind !== "hello") throw malformed("malformed", `the first frame is ${frame.kind}, not HELLO`);
-  const { hello, verify } = decodeHello(frame.body);
-  if (commonVersion(hello) === undefined) {
-    const range = `${hello.versionMin} to ${hello.versionMax}`;
+  const offered = offeredVersions(frame.body);
+  const version = commonVersion(offered);
+  if (version === undefined) {
+    const range = `${offered.versionMin} to ${offered.versionMax}`;
     throw turnedAway(Reject.VERSION, `the router speaks versions ${range}, none of which is ours`);
   }
+  const { hello, verify } = decodeHello(frame.body);
   if (!verify(exporter)) throw turnedAway(Reject.SIGNATURE, "HELLO is not signed by the key it names");
-  return hello;
+  return { hello, version };
 }
 
 function readAnswer(frame: Frame): Welcome {
@@ -122,10 +133,15 @@ function carrierOn(
 }
 
 /**
- * Starts the carrier and hands its first frame to `take`, in the very call that brought it. What `take` throws closes
- * the carrier, after a REJECT where the blame is the peer's.
+ * Starts the carrier and hands its first frame to `take`, in the very call that brought it. What `take` throws goes to
+ * `giveUp`, which is to close the carrier.
  */
-function firstFrame(carrier: Carrier, signal: AbortSignal, take: (frame: Frame) => void): Promise<void> {
+function firstFrame(
+  carrier: Carrier,
+  signal: AbortSignal,
+  take: (frame: Frame) => void,
+  giveUp: (error: unknown) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       signal.removeEventListener("abort", onAbort);
@@ -140,8 +156,8 @@ function firstFrame(carrier: Carrier, signal: AbortSignal, take: (frame: Frame) 
           signal.removeEventListener("abort", onAbort);
           resolve();
         } catch (error) {
-          refuse(carrier, error);
           fail(error as Error);
+          giveUp(error);
         }
       },
       data: () => carrier.close(malformed("malformed", "DATA before HELLO was answered")),
@@ -154,6 +170,7 @@ function firstFrame(carrier: Carrier, signal: AbortSignal, take: (frame: Frame) 
   });
 }
 
+/** Closes the carrier, after a REJECT where the blame is the peer's. */
 function refuse(carrier: Carrier, error: unknown): void {
   if (error instanceof SennitError && error.causeClass === "peer") {
     const code = Number(error.detail["reject"] ?? Reject.MALFORMED);

@@ -52,6 +52,8 @@ export function tlsAccept(stream: Duplex, context: SecureContext, signal: AbortS
     ALPNProtocols: [ALPN],
     requestCert: false,
   });
+  // Made by hand it only mentions a record that is broken, and would stay open, deaf.
+  socket.on("_tlsError", (error: Error) => socket.destroy(error));
   // On an accepting TLSSocket made by hand Node says 'secure' instead of 'secureConnect'.
   return handshake(socket, "secure", signal, () => undefined);
 }
@@ -67,16 +69,17 @@ function handshake(
   signal: AbortSignal,
   verify: () => void,
 ): Promise<TLSSocket> {
+  // Errors that come before the carrier listens, or after the handshake was given up, must not be nobody's.
+  socket.on("error", () => undefined);
   return new Promise((resolve, reject) => {
     const settle = (error?: Error): void => {
-      socket.off(done, onDone).off("error", onError).off("_tlsError", onError).off("close", onClose);
+      socket.off(done, onDone).off("error", onError).off("_tlsError", onError);
+      socket.off("end", onClose).off("close", onClose);
       signal.removeEventListener("abort", onAbort);
       if (error === undefined) {
         resolve(socket);
         return;
       }
-      // Late errors of a connection that is given up are nobody's business.
-      socket.on("error", () => undefined);
       socket.destroy();
       reject(error);
     };
@@ -96,7 +99,9 @@ function handshake(
       }
     };
     // 'error' is what the dialling side and the transport say, '_tlsError' the accepting side's handshake failures.
-    socket.on(done, onDone).on("error", onError).on("_tlsError", onError).on("close", onClose);
+    socket.on(done, onDone).on("error", onError).on("_tlsError", onError);
+    // 'end' too: on a half-open connection no 'close' follows from the other end's leaving.
+    socket.on("end", onClose).on("close", onClose);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
   });
