@@ -31,6 +31,8 @@ export interface DataProcessOptions {
 const REPORT_EVERY_MS = 1000;
 /** How long a data process may take to open its socket (ms); a board with a slow card needs seconds. */
 const START_LIMIT_MS = 15_000;
+/** Orders that could not be carried out are tried again after this long (ms). */
+const RETRY_ORDERS_MS = 2000;
 const CONNECT_RETRY_MS = 50;
 /** Pause before a data process that ended is started again, doubled while it keeps ending at once. */
 const RESTART_FIRST_MS = 100;
@@ -59,6 +61,9 @@ export class DataProcess {
   #wanted = false;
   /** Settles with the first report. */
   readonly #known = Promise.withResolvers<void>();
+  /** Why the last orders could not be carried out; null where they were. */
+  #refusal: string | null = null;
+  #cancelRetry: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
   #cancelReports: (() => void) | undefined;
 
@@ -71,9 +76,12 @@ export class DataProcess {
     readonly state: State;
     readonly ageMs: number;
     readonly restarts: number;
+    /** Why its orders could not be carried out; null where they were. */
+    readonly refusal: string | null;
   } {
     const ageMs = this.#options.clock.now() - this.#since;
-    return { pid: this.#pid, state: this.#state, ageMs, restarts: this.#restarts };
+    const [pid, state, restarts, refusal] = [this.#pid, this.#state, this.#restarts, this.#refusal];
+    return { pid, state, ageMs, restarts, refusal };
   }
 
   /**
@@ -102,6 +110,7 @@ export class DataProcess {
   detach(): void {
     this.#wanted = false;
     this.#cancelTimer?.();
+    this.#cancelRetry?.();
     this.#cancelReports?.();
     this.#socket?.destroy();
   }
@@ -110,6 +119,7 @@ export class DataProcess {
   async stop(): Promise<void> {
     this.#wanted = false;
     this.#cancelTimer?.();
+    this.#cancelRetry?.();
     this.#cancelReports?.();
     await stopDataProcess(this.#options.socket, this.#options.clock);
   }
@@ -189,8 +199,7 @@ export class DataProcess {
         this.#send({ type: "report?" });
         return;
       case "configured":
-        if (message.error !== null)
-          this.#options.log.error({ why: message.error }, "the data process refused its orders");
+        this.#onConfigured(message.error);
         return;
       case "report":
         this.#options.onReport(message.report);
@@ -199,6 +208,16 @@ export class DataProcess {
       case "refused":
         this.#options.onRefused?.(message);
     }
+  }
+
+  /** What the orders want may be taken (a port, for one) and free again later. */
+  #onConfigured(error: string | null): void {
+    this.#refusal = error;
+    if (error === null) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#options.clock.after(RETRY_ORDERS_MS, () => {
+      if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
+    });
   }
 
   #restart(startedAt: number): void {

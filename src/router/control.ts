@@ -241,5 +241,7 @@ export class RouterControl {
   #count(): void {
     this.#counters = deviceCounters();
     this.#rates.update(this.#deps.clock.now(), this.#counters);
+    // States age from when they were first seen: do not wait until somebody asks.
+    this.status();
   }
 }

@@ -1,4 +1,5 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -15,6 +16,7 @@ import { Session } from "../relay/session.ts";
 import { MAX_FLOWS, SESSION_BUFFER_BYTES } from "../relay/limits.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
+import { formatEndpoint } from "../wire/token.ts";
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;
@@ -30,6 +32,7 @@ export class RouterDataPlane implements DataPlane {
   readonly #session: Session;
   readonly #gate: Gate;
   #pool: CarrierPool | undefined;
+  #member: Pick<RouterOrders, "privateKey" | "pin" | "invite"> | undefined;
   #server = "";
 
   constructor(deps: DataPlaneDeps) {
@@ -54,9 +57,8 @@ export class RouterDataPlane implements DataPlane {
   async configure(orders: Orders): Promise<void> {
     if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
     this.#gate.prefer(orders.ports);
-    this.#pool ??= this.#createPool(orders);
-    this.#server = orders.endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
-    this.#pool.update({ endpoints: orders.endpoints, ways: orders.ways, size: orders.carriers });
+    this.#belongTo(orders);
+    this.#pool?.update({ endpoints: orders.endpoints, ways: orders.ways, size: orders.carriers });
   }
 
   report(): DataReport {
@@ -83,9 +85,22 @@ export class RouterDataPlane implements DataPlane {
     this.#session.close();
   }
 
+  /** Another key, pin or token is another server: what the old one carried ends with it. */
+  #belongTo(orders: RouterOrders): void {
+    const { privateKey, pin, invite } = orders;
+    const member = { privateKey, pin, invite };
+    this.#server = orders.endpoints.map(formatEndpoint).join(", ");
+    if (isDeepStrictEqual(member, this.#member)) return;
+    this.#member = member;
+    this.#pool?.stop();
+    for (const carrier of this.#session.carriers) carrier.close();
+    this.#pool = this.#createPool(orders);
+    this.#pool.start();
+  }
+
   #createPool(orders: RouterOrders): CarrierPool {
     const { sockets, clock, log } = this.#deps;
-    const pool = new CarrierPool({
+    return new CarrierPool({
       session: this.#session,
       sockets,
       privateKey: createPrivateKey(orders.privateKey),
@@ -95,8 +110,6 @@ export class RouterDataPlane implements DataPlane {
       clock,
       log,
     });
-    pool.start();
-    return pool;
   }
 
   #onCarriers(): void {

@@ -80,7 +80,9 @@ export class ServerControl {
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
-    const name = data.state === "running" ? (this.#problems.length > 0 ? "degraded" : "up") : "down";
+    const problems = [...this.#problems, ...troubles(data)];
+    const works = data.state === "running" && data.refusal === null;
+    const name = works ? (problems.length > 0 ? "degraded" : "up") : "down";
     return {
       role: "server",
       version: VERSION,
@@ -94,7 +96,7 @@ export class ServerControl {
         bufferedBytes: this.#report?.heldBytes ?? 0,
         bufferLimitBytes: this.#report?.limitBytes ?? 0,
       },
-      problems: this.#problems,
+      problems,
     };
   }
 
@@ -124,6 +126,8 @@ export class ServerControl {
   #onReport(report: DataReport | undefined): void {
     this.#report = report;
     this.#view.update(this.#deps.clock.now(), report, () => null);
+    // States age from when they were first seen: do not wait until somebody asks.
+    this.status();
     const enrolments = report?.enrolments ?? [];
     if (enrolments.length > 0) void this.#enrol(enrolments);
   }
@@ -147,4 +151,13 @@ export class ServerControl {
     this.#work = result.catch(() => undefined);
     return result;
   }
+}
+
+/** What keeps the data process from serving routers. */
+function troubles({ state, refusal }: DataProcess["status"]): StatusReport["problems"] {
+  if (state === "stopped") return [{ code: "data-down", message: "the data process is down", remedy: null }];
+  if (refusal === null) return [];
+  return [
+    { code: "not-listening", message: refusal, remedy: "another program may have the port: see `ss -tlnp`" },
+  ];
 }

@@ -5,8 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
-import type { DataReport, Orders, ServerOrders } from "../control/messages.ts";
-import type { DataMessage } from "../control/messages.ts";
+import type { DataMessage, DataReport, Orders, ServerOrders } from "../control/messages.ts";
 import type { Sockets } from "../linux/sockets.ts";
 import { Acceptor } from "../relay/acceptor.ts";
 import { Admission, type KnownRouter } from "../relay/admission.ts";
@@ -53,7 +52,9 @@ export class ServerDataPlane implements DataPlane {
       const policy = new EgressPolicy(orders.allowPrivate, ownAddresses);
       this.#outbound = new Outbound(this.#deps.sockets, policy, this.#deps.log);
     }
-    if (this.#acceptor !== undefined) return;
+    if (this.#acceptor !== undefined && sameDoor(orders, before)) return;
+    await this.#acceptor?.stop();
+    this.#acceptor = undefined;
     const acceptor = this.#createAcceptor(orders);
     await acceptor.start(orders.listen);
     this.#acceptor = acceptor;
@@ -115,6 +116,12 @@ export class ServerDataPlane implements DataPlane {
     });
     return session;
   }
+}
+
+/** Whether the same key waits at the same addresses. */
+function sameDoor(orders: ServerOrders, before: ServerOrders | undefined): boolean {
+  const door = ({ key, certificate, listen }: ServerOrders) => ({ key, certificate, listen });
+  return before !== undefined && isDeepStrictEqual(door(orders), door(before));
 }
 
 function add(
