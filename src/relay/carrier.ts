@@ -24,6 +24,8 @@ export interface CarrierOptions {
   readonly remote: Endpoint;
   readonly local: Endpoint;
   readonly info: () => ConnectionInfo | undefined;
+  /** Ends the connection with RST. A plain close of a broken MPTCP connection leaves the peer writing into nothing for a minute. */
+  readonly reset: () => void;
   readonly clock: Clock;
 }
 
@@ -61,6 +63,7 @@ export class Carrier implements Lane {
   #ratedBytes = 0;
   readonly #stream: Duplex;
   readonly #info: () => ConnectionInfo | undefined;
+  readonly #reset: () => void;
   readonly #clock: Clock;
   readonly #decoder = new FrameDecoder();
   readonly #sink: FrameSink;
@@ -78,6 +81,7 @@ export class Carrier implements Lane {
     this.local = options.local;
     this.#stream = options.stream;
     this.#info = options.info;
+    this.#reset = options.reset;
     this.#clock = options.clock;
     this.startedAt = this.heardAt = options.clock.now();
     this.#sink = {
@@ -164,8 +168,8 @@ export class Carrier implements Lane {
     this.#turns.clear();
     if (error === undefined) {
       this.#stream.end();
-      this.#cancelLinger = this.#clock.after(LINGER_MS, () => this.#stream.destroy());
-    } else this.#stream.destroy();
+      this.#cancelLinger = this.#clock.after(LINGER_MS, this.#reset);
+    } else this.#reset();
     this.#user?.carrierClosed(this, error);
   }
 

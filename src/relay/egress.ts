@@ -8,20 +8,25 @@ const REFUSED: readonly (readonly [network: string, prefix: number, why: string]
   ["10.0.0.0", 8, "private (RFC 1918)"],
   ["100.64.0.0", 10, "inside a carrier's NAT (RFC 6598)"],
   ["127.0.0.0", 8, "loopback"],
+  ["168.63.129.16", 32, "Azure's metadata service"],
   ["169.254.0.0", 16, "link-local, where clouds keep their metadata service (RFC 3927)"],
   ["172.16.0.0", 12, "private (RFC 1918)"],
+  ["192.0.0.0", 24, "for protocols (RFC 6890); Oracle's metadata service"],
   ["192.168.0.0", 16, "private (RFC 1918)"],
   ["224.0.0.0", 4, "multicast"],
   ["240.0.0.0", 4, "reserved or broadcast"],
   ["::", 127, "unspecified or loopback"],
+  ["::", 96, "IPv4-compatible (RFC 4291 section 2.5.5.1)"],
+  ["64:ff9b:1::", 48, "inside a network's NAT64 (RFC 8215)"],
   ["fc00::", 7, "private (RFC 4193)"],
   ["fe80::", 10, "link-local (RFC 4291)"],
   ["fec0::", 10, "site-local (RFC 3879)"],
   ["ff00::", 8, "multicast"],
 ];
 
-/** IPv6 addresses that stand for an IPv4 address, and the byte where it begins: NAT64 (RFC 6052), 6to4 (RFC 3056). */
+/** IPv6 addresses that stand for an IPv4 address, and the byte where it begins: mapped, NAT64 (RFC 6052), 6to4 (RFC 3056). */
 const EMBEDDING: readonly (readonly [network: string, prefix: number, at: number])[] = [
+  ["::ffff:0:0", 96, 12],
   ["64:ff9b::", 96, 12],
   ["2002::", 16, 2],
 ];

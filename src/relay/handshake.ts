@@ -129,7 +129,11 @@ function carrierOn(
 ): Carrier {
   const { transport, clock } = options;
   const { local, remote } = connection;
-  return new Carrier({ number, transport, stream, local, remote, clock, info: () => connection.info() });
+  return new Carrier({
+    ...{ number, transport, stream, local, remote, clock },
+    info: () => connection.info(),
+    reset: () => connection.reset(),
+  });
 }
 
 /**

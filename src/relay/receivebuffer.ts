@@ -69,33 +69,30 @@ export class ReceiveBuffer {
 
   /** The peer's stream ends at `offset`. Throws when that contradicts what it said or sent before. */
   fin(offset: number): void {
-    const last = this.#early.at(-1);
-    const seen = Math.max(this.#next, last === undefined ? 0 : last.offset + last.bytes.length);
+    const seen = Math.max(this.#next, endOf(this.#early.at(-1)));
     if (offset < seen || (this.#finAt !== undefined && this.#finAt !== offset)) {
       throw malformed("bad-fin", `FIN at ${offset}, but bytes up to ${this.#finAt ?? seen} are known`);
     }
     this.#finAt = offset;
   }
 
-  /** Keeps an early piece, cut so that held pieces never overlap. */
-  #hold(piece: Segment): void {
-    let { offset } = piece;
-    const end = offset + piece.bytes.length;
-    const merged: Segment[] = [];
-    const add = (from: number, to: number): void => {
-      if (from >= to) return;
-      merged.push({ offset: from, bytes: piece.bytes.subarray(from - piece.offset, to - piece.offset) });
-      this.#earlyBytes += to - from;
-    };
-    for (const held of this.#early) {
-      if (offset < held.offset) add(offset, Math.min(end, held.offset));
-      merged.push(held);
-      offset = Math.max(offset, Math.min(end, held.offset + held.bytes.length));
+  /** Keeps of an early piece what is not held already: held pieces never overlap. */
+  #hold({ offset, bytes }: Segment): void {
+    const end = offset + bytes.length;
+    // Searched from the back: most pieces go behind all others.
+    let at = this.#early.findLastIndex((held) => held.offset <= offset);
+    let from = Math.max(offset, endOf(this.#early[at]));
+    while (from < end) {
+      const next = this.#early[++at];
+      const to = Math.min(end, next?.offset ?? end);
+      if (from < to) {
+        this.#early.splice(at++, 0, { offset: from, bytes: bytes.subarray(from - offset, to - offset) });
+        this.#earlyBytes += to - from;
+      }
+      from = Math.max(to, endOf(next));
     }
-    add(offset, end);
-    if (merged.length > MAX_SEGMENTS)
+    if (this.#early.length > MAX_SEGMENTS)
       throw malformed("too-many-pieces", `more than ${MAX_SEGMENTS} early pieces`);
-    this.#early = merged.sort((a, b) => a.offset - b.offset);
   }
 
   #release(deliver: (bytes: Buffer) => void): void {
@@ -104,11 +101,15 @@ export class ReceiveBuffer {
       if (held.offset > this.#next) break;
       count++;
       this.#earlyBytes -= held.bytes.length;
-      const end = held.offset + held.bytes.length;
+      const end = endOf(held);
       if (end <= this.#next) continue;
       deliver(held.bytes.subarray(this.#next - held.offset));
       this.#next = end;
     }
     this.#early.splice(0, count);
   }
+}
+
+function endOf(piece: Segment | undefined): number {
+  return piece === undefined ? 0 : piece.offset + piece.bytes.length;
 }

@@ -8,6 +8,8 @@ export interface Range {
 
 /** Compact the chunk list when this many acknowledged chunks stand at its front. */
 const COMPACT_AFTER = 64;
+/** Takes the place of an acknowledged chunk until then, so that its memory is free at once. */
+const RELEASED = Buffer.alloc(0);
 
 /**
  * The sending half of a flow: everything the application wrote that the peer has not acknowledged yet, with a cursor
@@ -97,7 +99,7 @@ export class SendBuffer {
       const chunk = this.#chunks[this.#head];
       if (chunk === undefined || this.#headOffset + chunk.length > offset) break;
       this.#headOffset += chunk.length;
-      this.#head++;
+      this.#chunks[this.#head++] = RELEASED;
     }
     if (this.#head >= COMPACT_AFTER || this.#head === this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#head);

@@ -1,0 +1,36 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { WindowBudget } from "./budget.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+describe("the window budget", () => {
+  test.each([
+    [0, 8 * MEBIBYTE],
+    [1, 8 * MEBIBYTE],
+    [16, 8 * MEBIBYTE],
+    [32, 4 * MEBIBYTE],
+    [100, Math.floor(1.28 * MEBIBYTE)],
+    [2048, 64 * 1024],
+    [16_000, 64 * 1024],
+  ])("of 128 MiB gives each of %i flows %i bytes", (flows, window) => {
+    const budget = new WindowBudget(128 * MEBIBYTE);
+    budget.flows = flows;
+    expect(budget.window()).toBe(window);
+  });
+
+  test("is not exceeded while windows are above the smallest", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 2 ** 31 }),
+        fc.integer({ min: 1, max: 20_000 }),
+        (total, flows) => {
+          const budget = new WindowBudget(total);
+          budget.flows = flows;
+          const window = budget.window();
+          expect(window === 64 * 1024 || window * flows <= total).toBe(true);
+        },
+      ),
+    );
+  });
+});
