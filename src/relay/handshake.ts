@@ -130,7 +130,12 @@ function carrierOn(
   const { transport, clock } = options;
   const { local, remote } = connection;
   return new Carrier({
-    ...{ number, transport, stream, local, remote, clock },
+    number,
+    transport,
+    stream,
+    local,
+    remote,
+    clock,
     info: () => connection.info(),
     reset: () => connection.reset(),
   });
