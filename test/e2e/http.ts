@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request, type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Readable } from "node:stream";
+import { text as textOf } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { seededBytes } from "../../src/lab/services/bytes.ts";
 import type { Sockets } from "../../src/linux/sockets.ts";
@@ -27,9 +28,14 @@ export interface Received {
   readonly sha256: string;
 }
 
+/** Asks for a page; the answer is not read yet. */
+export async function get(ask: Ask, path: string): Promise<IncomingMessage> {
+  return answerOf(await open(ask, { path }));
+}
+
 /** Who asked, as the web host's `/hello` saw it. */
 export async function hello(ask: Ask): Promise<string> {
-  const text = await answerText(await open(ask, { path: "/hello" }));
+  const text = await textOf(await get(ask, "/hello"));
   const [, who] = /^hello (\S+)\n$/.exec(text) ?? [];
   if (who === undefined) throw new Error(`/hello answered ${JSON.stringify(text)}`);
   return who;
@@ -42,7 +48,7 @@ export async function download(
   seed: string,
   progress: Progress = { bytes: 0 },
 ): Promise<Received> {
-  const answer = await answerOf(await open(ask, { path: `/bytes/${bytes}?seed=${seed}` }));
+  const answer = await get(ask, `/bytes/${bytes}?seed=${seed}`);
   const hash = createHash("sha256");
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     hash.update(chunk);
@@ -65,7 +71,8 @@ export async function upload(
       progress.bytes += chunk.length;
     }
   };
-  const [text] = await Promise.all([answerText(outgoing), pipeline(Readable.from(counted()), outgoing)]);
+  const answered = answerOf(outgoing).then(textOf);
+  const [text] = await Promise.all([answered, pipeline(Readable.from(counted()), outgoing)]);
   return JSON.parse(text) as Received;
 }
 
@@ -77,12 +84,6 @@ async function open({ from, to, as }: Ask, options: RequestOptions): Promise<Cli
     ...(as !== undefined && { localAddress: as }),
   });
   return request({ ...options, host: "web", createConnection: () => stream });
-}
-
-async function answerText(outgoing: ClientRequest): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of (await answerOf(outgoing)) as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }
 
 /** Rejects when the connection breaks, and on any status but 200. */
