@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Lab } from "../../src/lab/lab.ts";
 import type { LinkSpec } from "../../src/lab/topology/schema.ts";
@@ -64,12 +65,14 @@ export interface Ends {
 
 interface End {
   readonly host: string;
+  readonly device: string;
   readonly address: string;
 }
 
 export function endsOf(lab: Lab, { ends: [first, second] }: LinkSpec): Ends {
   const end = ({ host, device }: typeof first): End => ({
     host,
+    device,
     address: lab.host(host).spec.interfaces[device]?.[0]?.first ?? "",
   });
   return { first: end(first), second: end(second) };
@@ -94,27 +97,49 @@ export async function throughput(
   return (total("bytes") * 8) / total("seconds");
 }
 
-/** UDP at `rate` bit/s from the first end to the second, whatever becomes of it; settles after `seconds`. */
-export async function flood(lab: Lab, { first, second }: Ends, rate: number, seconds: number): Promise<void> {
-  const port = String(await listening(lab, second.host));
-  await lab.exec(first.host)(
-    [
-      "iperf3",
-      "-u",
-      "-l",
-      "1400",
-      "-b",
-      String(rate),
-      "-c",
-      second.address,
-      "-p",
-      port,
-      "-t",
-      String(seconds),
-    ],
+export interface Flood {
+  /** What arrived on the wire, in bit/s with Ethernet headers, once the queue was full. */
+  readonly rate: number;
+  /** Round trips meanwhile. */
+  readonly ping: Ping;
+}
+
+/** A queue of 100 ms fills in a third of a second when a third too much comes in; iperf3 takes as long to start. */
+const FILL_MS = 900;
+const COUNT_MS = 1200;
+const FLOOD = ["iperf3", "-u", "-l", "1400", "-t", "2.5"] as const;
+
+/** Sends UDP at `rate` bit/s through a link, more than it can take, and looks at what comes out. */
+export async function flood(
+  lab: Lab,
+  { first, second }: Ends,
+  direction: "up" | "down",
+  rate: number,
+): Promise<Flood> {
+  const [sender, receiver] = direction === "up" ? [first, second] : [second, first];
+  const port = String(await listening(lab, receiver.host));
+  const flooded = lab.exec(sender.host)(
+    [...FLOOD, "-b", String(rate), "-c", receiver.address, "-p", port],
     // The last report may drown in the flood.
-    { timeoutMs: (seconds + 20) * 1000, allow: [0, 1] },
+    { timeoutMs: 20_000, allow: [0, 1] },
   );
+  await sleep(FILL_MS);
+  const pinged = run(lab, sender.host, receiver.address, { count: 20, every: COUNT_MS / 20 });
+  const before = await arrived(lab, receiver);
+  await sleep(COUNT_MS);
+  const after = await arrived(lab, receiver);
+  await flooded;
+  return { rate: ((after.bytes - before.bytes) * 8000) / (after.at - before.at), ping: await pinged };
+}
+
+const statistics = z.tuple([z.object({ stats64: z.object({ rx: z.object({ bytes: z.number() }) }) })]);
+
+/** What a device has received, by the kernel's own count, and when it said so (ms). */
+async function arrived(lab: Lab, { host, device }: End): Promise<{ bytes: number; at: number }> {
+  const asked = performance.now();
+  const { stdout } = await lab.exec(host)(["ip", "-j", "-s", "link", "show", "dev", device]);
+  const at = (asked + performance.now()) / 2;
+  return { bytes: statistics.parse(JSON.parse(stdout))[0].stats64.rx.bytes, at };
 }
 
 let nextPort = 5300;
