@@ -36,6 +36,11 @@ export interface CarrierOptions {
 const QUEUE_BYTES = 128 * 1024;
 /** How long a carrier that we closed waits for the peer to close it too (ms). */
 const LINGER_MS = 5000;
+/**
+ * Bytes of all kinds that may wait in this process: DATA stops far below, and what comes without being asked (ACK for
+ * each of thousands of flows, answers to PING and OPEN) fits in well, as long as the peer reads at all.
+ */
+const BACKLOG_BYTES = 1024 * 1024;
 /** What one flow may send before the next one's turn. */
 const TURN_BYTES = 64 * 1024;
 
@@ -54,6 +59,8 @@ export class Carrier implements Lane {
   heardAt: number;
   /** No new flows: it is to be closed when the last one has left. */
   draining = false;
+  /** The peer has said the same. */
+  peerDraining = false;
   bytesIn = 0;
   bytesOut = 0;
   /** Flows riding on it. */
@@ -135,6 +142,8 @@ export class Carrier implements Lane {
     const bytes = encodeFrame(frame);
     this.bytesOut += bytes.length;
     this.#stream.write(bytes);
+    if (this.#stream.writableLength > BACKLOG_BYTES)
+      this.close(new SennitError("peer", "backlog", "the peer sends, but does not read the answers"));
   }
 
   data(flow: number, range: Range): void {
@@ -199,7 +208,7 @@ export class Carrier implements Lane {
       if (this.#stream.writableLength >= QUEUE_BYTES) break;
       this.#turns.delete(flow);
       // To the end of the line. A Set's iteration reaches what is added meanwhile.
-      if (flow.produce(TURN_BYTES)) this.#turns.add(flow);
+      if (flow.produce(TURN_BYTES) && !this.#closed) this.#turns.add(flow);
     }
     this.#stream.uncork();
     this.#pumping = false;

@@ -7,6 +7,7 @@ import {
   type TrafficClass,
 } from "../wire/constants.ts";
 import type { Target } from "../wire/address.ts";
+import { malformed } from "../wire/bytes.ts";
 import type { Frame } from "../wire/frames.ts";
 import { ReceiveBuffer } from "./receivebuffer.ts";
 import { SendBuffer, type Range } from "./sendbuffer.ts";
@@ -39,8 +40,11 @@ export interface FlowHost {
   /** Asks for `flushAck` to be called within 25 ms. */
   ackSoon(flow: Flow): void;
   /** Called once, when nothing more will happen. */
-  flowClosed(flow: Flow, reason: ResetReason | undefined): void;
+  flowClosed(flow: Flow, end: FlowEnd): void;
 }
+
+/** How a flow ended: everything went both ways, it never began, or it was cut. */
+export type FlowEnd = "done" | "refused" | "reset";
 
 /** An ACK goes out at once when this much was consumed since the last, however large the window is. */
 const ACK_EVERY_BYTES = 256 * 1024;
@@ -58,6 +62,8 @@ export class Flow {
   readonly id: number;
   readonly target: Target;
   readonly cls: TrafficClass;
+  /** Called when the flow ends before its local end is there: whoever fetches that one may stop. */
+  onClosed: (() => void) | undefined;
   readonly #host: FlowHost;
   readonly #send = new SendBuffer(INITIAL_WINDOW);
   readonly #receive = new ReceiveBuffer(INITIAL_WINDOW);
@@ -113,6 +119,7 @@ export class Flow {
       return;
     }
     this.#local = local;
+    this.onClosed = undefined;
     const { stream } = local;
     stream.on("data", this.#onLocalData);
     stream.on("end", this.#onLocalEnd);
@@ -142,30 +149,38 @@ export class Flow {
   /** ACK or OPENED from the peer. */
   onAck(offset: number, window: number, fin: boolean): void {
     this.#send.ack(offset, window);
-    if (fin && this.#finSent) {
+    if (fin) {
+      if (!this.#finSent || offset !== this.#send.end) {
+        throw malformed("bad-ack", `ACK of a FIN at ${offset}, where none was sent`);
+      }
       this.#finAcked = true;
       this.#closeWhenDone();
     }
     this.#moveOn();
   }
 
-  /** RESET or REFUSED from the peer, or the carrier is gone: the application learns by a RST. */
-  onReset(reason: ResetReason): void {
-    this.#close(reason);
+  /** RESET from the peer, or the carrier is gone: the application learns by a RST. */
+  onReset(): void {
+    this.#close("reset");
+  }
+
+  /** REFUSED from the peer: to the application, which is connected already, that is a RST. */
+  onRefused(): void {
+    this.#close("refused");
   }
 
   /** Ends the flow from this side, telling the peer. */
   reset(reason: ResetReason): void {
     if (this.#closed) return;
     this.#lane.send({ kind: "reset", flow: this.id, reason });
-    this.#close(reason);
+    this.#close("reset");
   }
 
   /** Turns down a flow that the peer opened. */
   refuse(reason: Refusal): void {
     if (this.#closed) return;
     this.#lane.send({ kind: "refused", flow: this.id, reason });
-    this.#close(undefined);
+    this.#close("refused");
   }
 
   /** Accepts a flow that the peer opened. */
@@ -256,7 +271,7 @@ export class Flow {
     this.#moveOn();
   };
 
-  readonly #onLocalDrain = (): void => this.#host.ackSoon(this);
+  readonly #onLocalDrain = (): void => this.#considerAck();
 
   readonly #onLocalFinish = (): void => {
     this.#finAckWanted = true;
@@ -273,16 +288,16 @@ export class Flow {
   };
 
   #closeWhenDone(): void {
-    if (this.#finAcked && this.#finAckSent) this.#close(undefined);
+    if (this.#finAcked && this.#finAckSent) this.#close("done");
   }
 
-  #close(reason: ResetReason | undefined): void {
+  #close(end: FlowEnd): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#lane.leave(this);
     this.#waiting = [];
-    const local = this.#local;
-    if (local !== undefined && reason !== undefined) local.reset();
-    this.#host.flowClosed(this, reason);
+    if (end !== "done") this.#local?.reset();
+    this.onClosed?.();
+    this.#host.flowClosed(this, end);
   }
 }

@@ -4,7 +4,6 @@ import type { Sockets } from "../linux/sockets.ts";
 import { Refusal } from "../wire/constants.ts";
 import type { EgressPolicy } from "./egress.ts";
 import type { Flow } from "./flow.ts";
-import type { Session } from "./session.ts";
 
 /** Milliseconds to reach a target: three SYNs (at 0, 1 and 3 s) and the time for their answers. */
 const CONNECT_MS = 10_000;
@@ -33,20 +32,25 @@ export class Outbound {
   }
 
   /** Answers a flow that the peer opened: accepted once its target is connected, or refused with the reason. */
-  async connect(flow: Flow, session: Session, router: string): Promise<void> {
+  async connect(flow: Flow, router: string): Promise<void> {
     const { target } = flow;
+    const left = new AbortController();
+    flow.onClosed = () => left.abort();
     const objection = this.#policy.objection(target);
     if (objection !== undefined) {
       this.#log.warn({ router, target, why: objection }, "target refused by policy");
-      session.refuse(flow, Refusal.POLICY);
+      flow.refuse(Refusal.POLICY);
       return;
     }
     try {
-      flow.accept(await this.#sockets.dial({ transport: "tcp", remote: target, timeoutMs: CONNECT_MS }));
+      const { signal } = left;
+      flow.accept(
+        await this.#sockets.dial({ transport: "tcp", remote: target, timeoutMs: CONNECT_MS, signal }),
+      );
     } catch (error) {
       const code = error instanceof SennitError ? error.code : "failed";
       this.#log.debug({ router, target, code, why: messageOf(error) }, "target not reached");
-      session.refuse(flow, REFUSALS[code] ?? Refusal.FAILED);
+      flow.refuse(REFUSALS[code] ?? Refusal.FAILED);
     }
   }
 }

@@ -6,7 +6,7 @@ import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
-import { Flow, type FlowHost, type LocalEnd } from "./flow.ts";
+import { Flow, type FlowEnd, type FlowHost, type LocalEnd } from "./flow.ts";
 import { Liveness, LIVENESS_TICK_MS } from "./liveness.ts";
 import { pickCarrier } from "./pick.ts";
 
@@ -72,7 +72,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#options = options;
     this.id = options.id;
     this.#log = options.log;
-    this.#nextId = options.dialled ? 1 : 2;
+    this.#nextId = this.#firstId;
     this.startedAt = options.clock.now();
   }
 
@@ -153,18 +153,12 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelAck ??= this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   }
 
-  flowClosed(flow: Flow, reason: ResetReason | undefined): void {
+  flowClosed(flow: Flow, end: FlowEnd): void {
     this.#flows.delete(flow.id);
     this.#ackDue.delete(flow);
     this.#options.budget.flows--;
-    if (reason !== undefined) this.counts.reset++;
-    this.#gone.add(flow.id);
-    if (this.#gone.size > REMEMBERED_FLOWS) {
-      for (const oldest of this.#gone) {
-        this.#gone.delete(oldest);
-        break;
-      }
-    }
+    if (end !== "done") this.counts[end]++;
+    this.#remember(flow.id);
   }
 
   // CarrierUser
@@ -190,6 +184,7 @@ export class Session implements FlowHost, CarrierUser {
       case "pong":
         return;
       case "goaway":
+        carrier.peerDraining = true;
         this.drain(carrier);
         return;
       case "open":
@@ -210,7 +205,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#pastBytesIn += carrier.bytesIn;
     this.#pastBytesOut += carrier.bytesOut;
     const fields = { carrier: carrier.number, flows: carrier.flows.size, why: error && messageOf(error) };
-    for (const flow of carrier.flows) flow.onReset(ResetReason.CARRIER_LOST);
+    for (const flow of carrier.flows) flow.onReset();
     if (error === undefined) this.#log.info(fields, "carrier closed");
     else this.#log.warn(fields, "carrier lost");
     this.#options.onCarriers?.();
@@ -227,14 +222,8 @@ export class Session implements FlowHost, CarrierUser {
     }
     const flow = this.#add(new Flow(id, target, cls, carrier, this));
     flow.onAck(0, window, false);
-    if (this.#flows.size > this.#options.maxFlows) this.refuse(flow, Refusal.BUSY);
+    if (this.#flows.size > this.#options.maxFlows) flow.refuse(Refusal.BUSY);
     else this.#options.onOpen(flow);
-  }
-
-  /** Turns down a flow of the peer's, and counts it. */
-  refuse(flow: Flow, reason: Refusal): void {
-    this.counts.refused++;
-    flow.refuse(reason);
   }
 
   #onFlowFrame(frame: Extract<Frame, { flow: number }>, carrier: Carrier): void {
@@ -255,12 +244,11 @@ export class Session implements FlowHost, CarrierUser {
           flow.onFin(frame.offset);
           return;
         case "reset":
-          flow.onReset(frame.reason);
+          flow.onReset();
           return;
         case "refused":
-          this.counts.refused++;
           this.#options.onRefused?.(flow, frame.reason);
-          flow.onReset(ResetReason.APPLICATION);
+          flow.onRefused();
           return;
         default:
           // ATTACH is for peers that both announced it, and OPEN was dealt with before.
@@ -284,8 +272,17 @@ export class Session implements FlowHost, CarrierUser {
   /** Something for a flow that is not here: late when it was here, else the peer must learn that nobody listens. */
   #strange(id: number, carrier: Carrier): void {
     if (this.#gone.has(id)) return;
-    this.#gone.add(id);
+    this.#remember(id);
     carrier.send({ kind: "reset", flow: id, reason: ResetReason.UNKNOWN_FLOW });
+  }
+
+  #remember(id: number): void {
+    this.#gone.add(id);
+    if (this.#gone.size <= REMEMBERED_FLOWS) return;
+    for (const oldest of this.#gone) {
+      this.#gone.delete(oldest);
+      return;
+    }
   }
 
   #add(flow: Flow): Flow {
@@ -296,12 +293,18 @@ export class Session implements FlowHost, CarrierUser {
     return flow;
   }
 
+  get #firstId(): number {
+    return this.#options.dialled ? 1 : 2;
+  }
+
   #freeId(): number {
-    do {
-      this.#nextId = this.#nextId + 2 > MAX_FLOW_ID ? (this.#options.dialled ? 1 : 2) : this.#nextId + 2;
-    } while (this.#flows.has(this.#nextId));
-    this.#gone.delete(this.#nextId);
-    return this.#nextId;
+    for (;;) {
+      const id = this.#nextId;
+      this.#nextId = id + 2 > MAX_FLOW_ID ? this.#firstId : id + 2;
+      if (this.#flows.has(id)) continue;
+      this.#gone.delete(id);
+      return id;
+    }
   }
 
   readonly #flushAcks = (): void => {
@@ -340,7 +343,8 @@ export class Session implements FlowHost, CarrierUser {
           new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
         );
       else if (silent > PING_AFTER_MS) carrier.send({ kind: "ping", nonce: Math.round(now) });
-      else if (carrier.draining && carrier.flows.size === 0) carrier.close();
+      // Not before the peer's GOAWAY: until then an OPEN may be on its way.
+      else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
     }
   }
 }

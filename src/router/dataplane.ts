@@ -46,7 +46,7 @@ export class RouterDataPlane implements DataPlane {
       budget: this.#budget,
       maxFlows: MAX_FLOWS,
       // Nothing behind this router is reachable from the server.
-      onOpen: (flow) => this.#session.refuse(flow, Refusal.POLICY),
+      onOpen: (flow) => flow.refuse(Refusal.POLICY),
       onRefused: (flow, reason) => this.#onRefused(flow, reason),
       onCarriers: () => this.#onCarriers(),
     });

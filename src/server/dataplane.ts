@@ -101,20 +101,19 @@ export class ServerDataPlane implements DataPlane {
 
   #createSession(router: KnownRouter, id: Buffer, onCarriers: () => void): Session {
     const { clock, log, tell } = this.#deps;
-    const session: Session = new Session({
+    return new Session({
       id,
       dialled: false,
       clock,
       log: log.child({ router: router.name }),
       budget: this.#budget,
       maxFlows: MAX_FLOWS,
-      onOpen: (flow) => void this.#outbound?.connect(flow, session, router.name),
+      onOpen: (flow) => void this.#outbound?.connect(flow, router.name),
       onCarriers: () => {
         onCarriers();
         tell({ type: "changed" });
       },
     });
-    return session;
   }
 }
 

@@ -69,7 +69,9 @@ export class Joined {
     const port = this.#port++;
     const accepted: Connection[] = [];
     const remote = { address: FAR.address, port };
-    const listener = await this.#farHost.listen({ transport: "mptcp", local: remote }, (one) => accepted.push(one));
+    const listener = await this.#farHost.listen({ transport: "mptcp", local: remote }, (one) =>
+      accepted.push(one),
+    );
     const near = await this.#nearHost.dial({ transport: "mptcp", remote, timeoutMs: 1000 });
     await listener.close();
     const [far] = accepted;
@@ -99,7 +101,12 @@ export class Joined {
   }
 
   /** A flow with applications at both ends. */
-  async flow(): Promise<{ readonly near: Connection; readonly far: Connection; readonly flow: Flow; readonly farFlow: Flow }> {
+  async flow(): Promise<{
+    readonly near: Connection;
+    readonly far: Connection;
+    readonly flow: Flow;
+    readonly farFlow: Flow;
+  }> {
     const near = await this.app();
     const before = this.opened.length;
     const flow = this.near.open(TARGET, TrafficClass.DEFAULT, near.local);
@@ -138,7 +145,8 @@ export class Joined {
   #carrierOn(connection: Connection, number: number): Carrier {
     const { stream, local, remote } = connection;
     const info = () => connection.info();
-    return new Carrier({ number, transport: "mptcp", stream, local, remote, clock: this.clock, info });
+    const reset = () => connection.reset();
+    return new Carrier({ number, transport: "mptcp", stream, local, remote, clock: this.clock, info, reset });
   }
 }
 
