@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SennitError } from "../base/errors.ts";
 import { listed } from "../config/problems.ts";
+import { selfArgv } from "../control/place.ts";
 import { LabClient, notRunning, runningLabs, serveLab } from "../lab/control.ts";
 import { FAULTS, faultNames } from "../lab/faults/kinds.ts";
 import { builtInTopologies, loadTopology, topologyText } from "../lab/topology/topology.ts";
@@ -81,12 +82,8 @@ const POLL_MS = 50;
 
 async function upDetached(topology: string, { name, seed }: UpOptions): Promise<void> {
   const lab = new LabClient(name ?? (await loadTopology(topology)).name);
-  const main = process.argv[1] ?? "";
   const child = await start(
-    [
-      ...([process.execPath, ...process.execArgv, main, "lab", "up", topology, "--name", lab.name] as const),
-      ...(seed === undefined ? [] : ["--seed", seed]),
-    ],
+    selfArgv("lab", "up", topology, "--name", lab.name, ...(seed === undefined ? [] : ["--seed", seed])),
     { life: "free", stdio: ["ignore", "ignore", "pipe"] },
   );
   let errors = "";
@@ -155,7 +152,9 @@ function execCommand(): Command {
     .argument("<host>")
     .argument("<command...>")
     .passThroughOptions()
-    .action(async (name: string, [program = "", ...args]: string[], options: Named) => {
+    .action(async (name: string, words: string[], options: Named) => {
+      // Whose options are whose is clear without it, but who writes it means well.
+      const [program = "", ...args] = words[0] === "--" ? words.slice(1) : words;
       const { hosts } = await (await chosen(options)).status();
       const host = hosts.find((known) => known.name === name);
       if (host === undefined) {
