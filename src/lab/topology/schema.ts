@@ -91,10 +91,15 @@ const route = from(
 const MAX_TIMEOUT_MS = 7 * 86_400_000;
 const timeout = quantity(parseDuration, 'a time from 1 s to 7 d such as "30 s"', 1000, MAX_TIMEOUT_MS);
 
+/** The least that RFC 5382 (REQ-5) wants of an idle TCP connection: 2 hours and 4 minutes. */
+const TCP_TIMEOUT_MS = 7_440_000;
+/** A quarter of what RFC 4787 (REQ-5) wants, and what cheap boxes do. */
+const UDP_TIMEOUT_MS = 30_000;
+
 const nat = z.strictObject({
   outside: deviceName.describe("The interface whose address everything takes"),
-  tcp: timeout.default(7_440_000).describe("Idle time after which a TCP mapping is forgotten"),
-  udp: timeout.default(30_000).describe("Idle time after which a UDP mapping is forgotten"),
+  tcp: timeout.default(TCP_TIMEOUT_MS).describe("Idle time after which a TCP mapping is forgotten"),
+  udp: timeout.default(UDP_TIMEOUT_MS).describe("Idle time after which a UDP mapping is forgotten"),
   maxEntries: z.int().min(1).max(1_000_000).optional().describe("Mappings at a time; more are refused"),
 });
 
