@@ -42,6 +42,7 @@ const RESTART_RESET_MS = 30_000;
 /** How long it may take to end in good order (ms). */
 const STOP_LIMIT_MS = 3000;
 
+/** `running`: has carried out orders, so that a server listens, for one. */
 type State = "starting" | "running" | "stopped";
 
 /**
@@ -185,7 +186,6 @@ export class DataProcess {
     switch (message.type) {
       case "hello":
         this.#pid = message.pid;
-        this.#enter("running");
         if (message.version !== VERSION) {
           this.#options.log.info(
             { theirs: message.version, ours: VERSION },
@@ -213,6 +213,7 @@ export class DataProcess {
   /** What the orders want may be taken (a port, for one) and free again later. */
   #onConfigured(error: string | null): void {
     this.#refusal = error;
+    if (error === null) this.#enter("running");
     if (error === null) return;
     this.#cancelRetry?.();
     this.#cancelRetry = this.#options.clock.after(RETRY_ORDERS_MS, () => {

@@ -81,13 +81,11 @@ export class ServerControl {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
     const problems = [...this.#problems, ...troubles(data)];
-    const works = data.state === "running" && data.refusal === null;
-    const name = works ? (problems.length > 0 ? "degraded" : "up") : "down";
     return {
       role: "server",
       version: VERSION,
       uptimeMs: now - this.#startedAt,
-      state: this.#ages.of("state", name, now),
+      state: this.#ages.of("state", stateName(data, problems), now),
       data: { pid: data.pid, state: { name: data.state, ageMs: data.ageMs }, restarts: data.restarts },
       ...this.#view.parts,
       wans: [],
@@ -154,6 +152,14 @@ export class ServerControl {
 }
 
 /** What keeps the data process from serving routers. */
+function stateName(
+  { state, refusal }: DataProcess["status"],
+  problems: StatusReport["problems"],
+): StatusReport["state"]["name"] {
+  if (state === "running" && refusal === null) return problems.length > 0 ? "degraded" : "up";
+  return state === "starting" && refusal === null ? "starting" : "down";
+}
+
 function troubles({ state, refusal }: DataProcess["status"]): StatusReport["problems"] {
   if (state === "stopped") return [{ code: "data-down", message: "the data process is down", remedy: null }];
   if (refusal === null) return [];
