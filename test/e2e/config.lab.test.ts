@@ -1,0 +1,137 @@
+import { closeSync, openSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { Closer } from "../../src/base/closer.ts";
+import type { ExecResult } from "../../src/linux/exec.ts";
+import { start } from "../../src/linux/process.ts";
+import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
+import { LogFile } from "./logfile.ts";
+import { sennitArgv } from "./program.ts";
+
+/*
+ * A router alone, with whatever its user gets wrong.
+ *
+ *   lan0 --- router --- fibre0
+ */
+let closer: Closer;
+let router: KernelState;
+let directory: string;
+let file: string;
+
+beforeEach(async () => {
+  closer = new Closer();
+  router = await kernelState(closer, "router");
+  await router.device("lan0", "192.168.1.1/24");
+  await router.device("fibre0", "10.1.0.2/24");
+  await router.ip("route add default via 10.1.0.1 dev fibre0");
+  directory = await mkdtemp(join(tmpdir(), "sennit-e2e-"));
+  closer.add("files", () => rm(directory, { recursive: true }));
+  file = join(directory, "router.yaml");
+});
+afterEach(() => closer.close());
+
+const GOOD = {
+  version: 1,
+  lan: { interfaces: ["lan0"] },
+  wans: { fibre: { interface: "fibre0" } },
+};
+
+const configure = (content: object): Promise<void> =>
+  writeFile(
+    file,
+    stringify({ ...content, directories: { state: join(directory, "state"), run: join(directory, "run") } }),
+  );
+
+/** Runs a command line to its end, whatever its exit code is. */
+const sennit = (args: readonly string[], input = ""): Promise<ExecResult> =>
+  router.exec(sennitArgv(...args), { input, allow: [0, 1, 2, 3] });
+
+/** A token of a server that is not there. */
+async function token(): Promise<string> {
+  const serverFile = join(directory, "server.yaml");
+  const directories = { state: join(directory, "server-state"), run: join(directory, "server") };
+  await writeFile(serverFile, stringify({ version: 1, directories }));
+  const args = ["server", "invite", "--endpoint", "203.0.113.10:443", "--config", serverFile];
+  return (await sennit(args)).stdout.trim();
+}
+
+it("tells every mistake in a config with its path, what it found and what is allowed, and touches nothing", async () => {
+  await configure({
+    ...GOOD,
+    wans: { fibre: { interface: "fibre0", role: "spare" }, lte: { interface: "fibre0" } },
+    relay: { speed: 9 },
+  });
+  const before = await router.snapshot();
+  const { status, stderr } = await sennit(["router", "run", "--config", file]);
+  expect(status).toBe(2);
+  expect(stderr).toBe(
+    [
+      `sennit: ${file}: 3 problems`,
+      '  line 8, wans.fibre.role: found "spare"; allowed is active, backup or off',
+      '  line 10, wans.lte.interface: found "fibre0", which is wans.fibre.interface already; allowed is a device of its own',
+      '  line 12, relay.speed: found the unknown key "speed"; allowed is carriers or onFailure',
+      "",
+    ].join("\n"),
+  );
+  expect(await router.snapshot()).toBe(before);
+});
+
+it("says what to do when the router belongs to no server yet", async () => {
+  await configure(GOOD);
+  const before = await router.snapshot();
+  const { status, stderr } = await sennit(["router", "run", "--config", file]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(
+    /^sennit: this router belongs to no server yet\n {2}-> .*sennit server invite.*sennit router join/,
+  );
+  expect(await router.snapshot()).toBe(before);
+});
+
+it("joins with the server's token, and not with one that lost a part", async () => {
+  await configure(GOOD);
+  const text = await token();
+  const join = (mutilated: string) => sennit(["router", "join", "-", "--config", file], mutilated);
+  for (const [mutilated, why] of [
+    [text.slice(0, -1), "its checksum is wrong"],
+    [`${text.slice(0, 20)}x${text.slice(21)}`, "its checksum is wrong"],
+    [text.slice(5), "it does not begin with"],
+    ["", "it does not begin with"],
+  ] as const) {
+    const { status, stderr } = await join(mutilated);
+    expect(stderr).toContain(`sennit: this is not a join token: ${why}`);
+    expect(status).toBe(2);
+  }
+  expect((await sennit(["router", "run", "--config", file])).stderr).toContain("belongs to no server yet");
+  expect(await join(`${text}\n`)).toMatchObject({
+    status: 0,
+    stdout: "joined: this router will dial 203.0.113.10:443\n",
+  });
+});
+
+it("runs once, and a second one leaves the first alone", async () => {
+  await configure(GOOD);
+  await sennit(["router", "join", "-", "--config", file], await token());
+  const running = () => sennit(["status", "--json", "--config", file]);
+  expect(await running()).toMatchObject({ status: 3, stderr: expect.stringContaining("nothing is running") });
+
+  const argv = sennitArgv("router", "run", "--config", file);
+  const log = openSync(join(directory, "log"), "a");
+  closer.add("log", () => closeSync(log));
+  const first = await start(argv, { netns: router.path, life: "tied", stdio: ["ignore", "ignore", log] });
+  closer.add("router", async () => {
+    first.kill("SIGTERM");
+    await first.exited;
+  });
+  await new LogFile(join(directory, "log")).until(({ msg }) => msg === "running", 0, 20_000);
+  expect((await running()).status).toBe(0);
+
+  const before = await router.snapshot();
+  const second = await sennit(["router", "run", "--config", file]);
+  expect(second.status).toBe(2);
+  expect(second.stderr).toMatch(/^sennit: .*already/);
+  expect(await router.snapshot()).toBe(before);
+  expect((await running()).status).toBe(0);
+});
