@@ -118,9 +118,14 @@ export class Flow {
       local.reset();
       return;
     }
+    const { stream } = local;
+    if (stream.destroyed) {
+      // It broke before anybody listened: no event is to come.
+      this.reset(ResetReason.APPLICATION);
+      return;
+    }
     this.#local = local;
     this.onClosed = undefined;
-    const { stream } = local;
     stream.on("data", this.#onLocalData);
     stream.on("end", this.#onLocalEnd);
     stream.on("drain", this.#onLocalDrain);

@@ -147,6 +147,8 @@ export class CarrierPool {
         adopt: (carrier) => session.addCarrier(carrier),
       });
       log.info({ carrier: number, way: way.name, remote: remote.address }, "carrier is up");
+    } catch (error) {
+      throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
       cancel();
     }
