@@ -78,12 +78,9 @@ export class Lab {
     // Nobody has to listen; who does still hears it.
     broken.promise.catch((error: unknown) => options.log?.error({ error }, "the lab is broken"));
     const seed = options.seed ?? options.name ?? topology.name;
-    await Promise.all([
-      layCables(hosts, links, namespace),
-      emulate(hosts, links, seed, broken.reject).then((emulator) =>
-        closer.add("links", () => emulator.stop()),
-      ),
-    ]);
+    await layCables(hosts, links, namespace);
+    const emulator = await emulate(hosts, links, seed, broken.reject);
+    closer.add("links", () => emulator.stop());
     await Promise.all([...hosts.values()].map((host) => host.configure()));
     for (const host of hosts.values()) {
       for (const child of await startServices(host)) {

@@ -74,11 +74,11 @@ export class Emulator {
     return { up: this.#board.counters(index * 2), down: this.#board.counters(index * 2 + 1) };
   }
 
-  /** The devices vanish. */
+  /** The devices vanish. Fine when the loop has died already: `onFailure` was told. */
   stop(): Promise<void> {
     this.#stopping = true;
     this.#board.stop();
-    return this.#ended;
+    return this.#ended.catch(() => undefined);
   }
 
   async #commit(): Promise<void> {

@@ -26,7 +26,7 @@ const IDLE_MS = 20;
  * After frames came in, more are let gather for so long: waking up costs some 30 microseconds of a core on a virtual
  * machine, so at 100 Mbit/s this halves the cost of a link. It adds at most as much to a delay.
  */
-const NAP_MS = 0.4;
+const NAP_MS = 0.6;
 /** A sleep ends about 0.1 ms late, so it is aimed that much too early, and what is due by then goes at once. */
 const EARLY_MS = 0.1;
 /** Ahead of the programs under test: links keep their time while the machine is busy. */
