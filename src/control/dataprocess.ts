@@ -60,6 +60,8 @@ export class DataProcess {
   #restarts = 0;
   #backoffMs = 0;
   #wanted = false;
+  /** Settles when the process that is being started is up, or gone. */
+  #launching: Promise<unknown> = Promise.resolve();
   /** Settles with the first report. */
   readonly #known = Promise.withResolvers<void>();
   /** Why the last orders could not be carried out; null where they were. */
@@ -122,6 +124,7 @@ export class DataProcess {
     this.#cancelTimer?.();
     this.#cancelRetry?.();
     this.#cancelReports?.();
+    await this.#launching;
     await stopDataProcess(this.#options.socket, this.#options.clock);
   }
 
@@ -144,7 +147,13 @@ export class DataProcess {
     return true;
   }
 
-  async #launch(): Promise<void> {
+  #launch(): Promise<void> {
+    const launch = this.#startChild();
+    this.#launching = launch.catch(() => undefined);
+    return launch;
+  }
+
+  async #startChild(): Promise<void> {
     this.#enter("starting");
     const { argv, clock, log, socket } = this.#options;
     const child: Child = await start(argv, { life: "free", stdio: ["ignore", "ignore", "inherit"] });
@@ -155,7 +164,7 @@ export class DataProcess {
       if (this.#wanted) log.warn({ pid: child.pid, code, signal }, "data process ended");
     };
     void watch();
-    const link = await connectWithin(socket, START_LIMIT_MS, clock, () => ended);
+    const link = await connectWithin(socket, START_LIMIT_MS, clock, () => ended || !this.#wanted);
     if (link === undefined) {
       child.kill("SIGKILL");
       throw new SennitError(

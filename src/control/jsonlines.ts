@@ -5,6 +5,9 @@ import { SennitError } from "../base/errors.ts";
 /** A guest list of ten thousand routers is a megabyte and a half: what is longer is no message of ours. */
 const MAX_LINE = 8 * 1024 * 1024;
 
+/** What may wait for a peer that does not read (a stopped process): more than any sequence of messages takes up. */
+const MAX_BACKLOG_BYTES = 2 * MAX_LINE;
+
 /** One JSON value per line in both directions of a local socket. A line that is none ends the connection. */
 export class JsonLines {
   readonly #socket: Socket;
@@ -23,7 +26,13 @@ export class JsonLines {
   }
 
   send(value: unknown): void {
-    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(value)}\n`);
+    if (this.#socket.destroyed) return;
+    this.#socket.write(`${JSON.stringify(value)}\n`);
+    if (this.#socket.writableLength > MAX_BACKLOG_BYTES) {
+      this.#socket.destroy(
+        new SennitError("bug", "not-read", "the other process does not read its messages"),
+      );
+    }
   }
 
   close(): void {

@@ -1,0 +1,133 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { FakePlane, ordersWith } from "../../test/relay/fake-plane.ts";
+import { MemoryLog } from "../base/log.ts";
+import { VERSION } from "../base/version.ts";
+import { DataHost } from "./datahost.ts";
+import { JsonLines } from "./jsonlines.ts";
+import { dataMessage, type DataMessage } from "./messages.ts";
+
+const WAIT = { timeout: 10_000, interval: 5 };
+
+let directory: string;
+let path: string;
+let host: DataHost;
+let plane: FakePlane;
+let running: Promise<void>;
+const sockets: Socket[] = [];
+
+interface Control {
+  readonly lines: JsonLines;
+  readonly heard: DataMessage[];
+  readonly socket: Socket;
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "sennit-test-"));
+  path = join(directory, "data.sock");
+  plane = new FakePlane();
+  host = new DataHost({
+    role: "router",
+    socket: path,
+    log: new MemoryLog(),
+    createPlane: (tell) => (plane = new FakePlane(tell)),
+  });
+  // What a data process that was killed leaves behind.
+  writeFileSync(path, "");
+  running = host.run();
+  await vi.waitUntil(() => statSync(path, { throwIfNoEntry: false })?.isSocket(), WAIT);
+});
+afterEach(async () => {
+  host.stop();
+  await running;
+  for (const socket of sockets.splice(0)) socket.destroy();
+  rmSync(directory, { recursive: true });
+});
+
+async function control(): Promise<Control> {
+  const socket = connect(path).on("error", () => undefined);
+  sockets.push(socket);
+  const heard: DataMessage[] = [];
+  const lines = new JsonLines(socket, (value) => heard.push(dataMessage.parse(value)));
+  await vi.waitFor(() => expect(heard[0]?.type).toBe("hello"), WAIT);
+  return { lines, heard, socket };
+}
+
+const answered = (one: Control, type: DataMessage["type"], times = 1): Promise<void> =>
+  vi.waitFor(() => expect(one.heard.filter((message) => message.type === type)).toHaveLength(times), WAIT);
+
+describe("a data process", () => {
+  test("says who it is, reports when asked, carries out orders", async () => {
+    const one = await control();
+    expect(one.heard).toEqual([{ type: "hello", version: VERSION, role: "router", pid: process.pid }]);
+    for (const carriers of [1, 2, 3]) one.lines.send({ type: "configure", orders: ordersWith(carriers) });
+    await answered(one, "configured", 3);
+    expect(plane.orders.map((orders) => orders.role === "router" && orders.carriers)).toEqual([1, 2, 3]);
+    one.lines.send({ type: "report?" });
+    await answered(one, "report");
+    expect(one.heard.at(-1)).toMatchObject({ report: { counts: { opened: 3 } } });
+  });
+
+  test("is nobody's but its owner's", async () => {
+    await control();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test("says why it did not carry out orders, and goes on", async () => {
+    const one = await control();
+    plane.failure = new Error("port taken");
+    one.lines.send({ type: "configure", orders: ordersWith(1) });
+    await answered(one, "configured");
+    expect(one.heard.at(-1)).toEqual({ type: "configured", error: "port taken" });
+    plane.failure = undefined;
+    one.lines.send({ type: "configure", orders: ordersWith(1) });
+    await answered(one, "configured", 2);
+    expect(one.heard.at(-1)).toEqual({ type: "configured", error: null });
+  });
+
+  test("tells events to the control there is, and to nobody while there is none", async () => {
+    plane.tell({ type: "changed" });
+    const one = await control();
+    plane.tell({ type: "changed" });
+    await answered(one, "changed");
+    one.socket.destroy();
+    plane.tell({ type: "changed" });
+    const two = await control();
+    expect(two.heard).toHaveLength(1);
+  });
+
+  test("serves the newest control alone", async () => {
+    const one = await control();
+    const two = await control();
+    await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
+    plane.tell({ type: "changed" });
+    await answered(two, "changed");
+    expect(one.heard).toHaveLength(1);
+    expect(plane.stopped).toBe(false);
+  });
+
+  test.each(["no JSON\n", '{"type":"dance"}\n', '{"type":"configure","orders":{"role":"router"}}\n'])(
+    "hangs up on %j and goes on",
+    async (text) => {
+      const one = await control();
+      one.socket.write(text);
+      await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
+      const two = await control();
+      two.lines.send({ type: "report?" });
+      await answered(two, "report");
+      expect(plane.orders).toEqual([]);
+    },
+  );
+
+  test("stops when told to, and leaves nothing behind", async () => {
+    const one = await control();
+    one.lines.send({ type: "stop" });
+    await running;
+    expect(plane.stopped).toBe(true);
+    await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
+    expect(existsSync(path)).toBe(false);
+  });
+});

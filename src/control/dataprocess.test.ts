@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ordersWith } from "../../test/relay/fake-plane.ts";
+import { systemClock } from "../base/clock.ts";
+import { MemoryLog } from "../base/log.ts";
+import { DataProcess, stopDataProcess } from "./dataprocess.ts";
+import { JsonLines } from "./jsonlines.ts";
+import type { DataReport } from "./messages.ts";
+
+const MAIN = fileURLToPath(new URL("../../test/relay/fake-plane-main.ts", import.meta.url));
+const WAIT = { timeout: 10_000, interval: 10 };
+
+let directory: string;
+let socket: string;
+const processes: DataProcess[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "sennit-test-"));
+  socket = join(directory, "data.sock");
+});
+afterEach(async () => {
+  await Promise.all(processes.splice(0).map((one) => one.stop()));
+  await stopDataProcess(socket, systemClock);
+  rmSync(directory, { recursive: true });
+});
+
+function create(argv: readonly [string, ...string[]] = [process.execPath, MAIN, socket]) {
+  const reports: (DataReport | undefined)[] = [];
+  const log = new MemoryLog();
+  const data = new DataProcess({
+    role: "router",
+    socket,
+    argv,
+    clock: systemClock,
+    log,
+    onReport: (report) => reports.push(report),
+  });
+  processes.push(data);
+  return { data, reports, log };
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+const lastPid = (reports: readonly (DataReport | undefined)[]): number | undefined => reports.at(-1)?.pid;
+const carriedOut = (reports: readonly (DataReport | undefined)[], count: number): Promise<void> =>
+  vi.waitFor(() => expect(reports.at(-1)?.counts.opened).toBe(count), WAIT);
+
+describe("control's data process", () => {
+  test("is started, told its orders once, asked for reports, and ended", async () => {
+    const { data, reports } = create();
+    data.configure(ordersWith(1));
+    await data.start();
+    await carriedOut(reports, 1);
+    expect(data.status).toMatchObject({
+      state: "running",
+      restarts: 0,
+      refusal: null,
+      pid: lastPid(reports),
+    });
+    data.configure(ordersWith(1));
+    data.configure(ordersWith(2));
+    await carriedOut(reports, 2);
+    const pid = lastPid(reports) ?? expect.fail();
+    await data.stop();
+    await vi.waitFor(() => expect(alive(pid)).toBe(false), WAIT);
+    expect(reports.at(-1)).toBeUndefined();
+    expect(data.status).toMatchObject({ state: "stopped", pid: null, restarts: 0 });
+  });
+
+  test("is found by the next control, orders and all", async () => {
+    const first = create();
+    await first.data.start();
+    first.data.configure(ordersWith(1));
+    await carriedOut(first.reports, 1);
+    const pid = lastPid(first.reports) ?? expect.fail();
+    first.data.detach();
+    const second = create();
+    await second.data.start();
+    expect(lastPid(second.reports)).toBe(pid);
+    expect(second.reports.at(-1)?.counts.opened).toBe(1);
+    expect(alive(pid)).toBe(true);
+  });
+
+  test("is started again when it is killed, later each time, with its orders", async () => {
+    const { data, reports, log } = create();
+    data.configure(ordersWith(1));
+    await data.start();
+    const pids: number[] = [];
+    for (let kill = 1; kill <= 2; kill++) {
+      await carriedOut(reports, 1);
+      const pid = lastPid(reports) ?? expect.fail();
+      pids.push(pid);
+      process.kill(pid, "SIGKILL");
+      await vi.waitFor(() => expect(data.status.restarts).toBe(kill), WAIT);
+      expect(reports).toContain(undefined);
+    }
+    await carriedOut(reports, 1);
+    expect(new Set([...pids, lastPid(reports)]).size).toBe(3);
+    const ends = log.lines.filter(({ message }) => message === "data process ended");
+    expect(ends.map(({ fields }) => fields["signal"])).toEqual(["SIGKILL", "SIGKILL"]);
+  });
+
+  test("that cannot be started is an error", async () => {
+    const missing = create([join(directory, "nothing")]);
+    await expect(missing.data.start()).rejects.toMatchObject({ causeClass: "kernel", code: "exec-missing" });
+    const broken = create([process.execPath, "-e", "process.exit(1)"]);
+    await expect(broken.data.start()).rejects.toMatchObject({
+      causeClass: "kernel",
+      code: "data-not-started",
+    });
+  });
+
+  test("is not left behind when control stops while it starts", async () => {
+    const gate = join(directory, "gate");
+    const { data } = create([process.execPath, MAIN, socket, gate]);
+    const started = data.start().then(
+      () => "started",
+      () => "given up",
+    );
+    await new Promise(setImmediate);
+    const stopped = data.stop();
+    writeFileSync(gate, "");
+    await stopped;
+    expect(await started).toBe("given up");
+    expect(await stopDataProcess(socket, systemClock)).toBe(false);
+  });
+
+  test("of another version is replaced", async () => {
+    const heard: unknown[] = [];
+    const older = createServer((connection) => {
+      const lines = new JsonLines(connection, (value) => {
+        heard.push(value);
+        older.close();
+        lines.close();
+      });
+      connection.on("error", () => undefined);
+      lines.send({ type: "hello", version: "0.0.0", role: "router", pid: 1 });
+    });
+    await new Promise<void>((resolve) => older.listen(socket, resolve));
+    const { data, reports } = create();
+    data.configure(ordersWith(1));
+    await data.start();
+    expect(heard[0]).toEqual({ type: "stop" });
+    await carriedOut(reports, 1);
+    expect(lastPid(reports)).not.toBe(1);
+  });
+
+  test("stopping where there is none says so", async () => {
+    expect(await stopDataProcess(socket, systemClock)).toBe(false);
+  });
+});

@@ -1,0 +1,53 @@
+import type { DataPlane } from "../../src/control/datahost.ts";
+import type { DataMessage, DataReport, Orders } from "../../src/control/messages.ts";
+
+/** A data plane that does nothing but remember; its report says how many orders it carried out (`opened`). */
+export class FakePlane implements DataPlane {
+  readonly orders: Orders[] = [];
+  readonly tell: (event: DataMessage) => void;
+  /** Said instead of carrying out orders. */
+  failure: Error | undefined;
+  stopped = false;
+
+  constructor(tell: (event: DataMessage) => void = () => undefined) {
+    this.tell = tell;
+  }
+
+  async configure(orders: Orders): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    this.orders.push(orders);
+    this.tell({ type: "changed" });
+  }
+
+  report(): DataReport {
+    return {
+      pid: process.pid,
+      rssBytes: 1,
+      heldBytes: 0,
+      limitBytes: 0,
+      sessions: [],
+      counts: { opened: this.orders.length, refused: 0, reset: 0 },
+      bytesIn: 0,
+      bytesOut: 0,
+      intercepting: null,
+      enrolments: [],
+      trouble: null,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+  }
+}
+
+/** Orders that are told apart by their number of carriers. */
+export const ordersWith = (carriers: number): Orders => ({
+  role: "router",
+  privateKey: "key",
+  pin: "00".repeat(32),
+  invite: { id: "00".repeat(8), secret: "00".repeat(24) },
+  endpoints: [],
+  ways: [],
+  carriers,
+  ports: null,
+});
