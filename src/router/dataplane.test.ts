@@ -1,0 +1,225 @@
+import { createHash, randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { collect } from "../../test/relay/joined.ts";
+import { settle, until } from "../../test/relay/until.ts";
+import { ManualClock } from "../base/clock.ts";
+import { MemoryLog } from "../base/log.ts";
+import { dataReport, type DataMessage, type RouterOrders, type ServerOrders } from "../control/messages.ts";
+import { FakeNetwork } from "../linux/fake/network.ts";
+import type { Connection, Sockets } from "../linux/sockets.ts";
+import { hashSecret } from "../relay/admission.ts";
+import { createServerIdentity } from "../relay/certificate.ts";
+import { createRouterKey, pinOf, routerId } from "../relay/identity.ts";
+import { ServerDataPlane } from "../server/dataplane.ts";
+import { RouterDataPlane } from "./dataplane.ts";
+
+/**
+ *                          fibre 203.0.113.11
+ *   user 10.0.0.2 --- router                  === server 203.0.113.1:443 --- web 198.51.100.80
+ *                          lte   203.0.113.12
+ */
+const SERVER = { address: "203.0.113.1", port: 443 };
+const WEB = { address: "198.51.100.80", port: 80 };
+const WAYS = [
+  { name: "fibre", localAddress: "203.0.113.11" },
+  { name: "lte", localAddress: "203.0.113.12" },
+];
+const INVITE = { id: randomBytes(8), secret: randomBytes(24) };
+
+const identity = await createServerIdentity();
+const routerKey = createRouterKey();
+
+const routerOrders = (changes: Partial<RouterOrders> = {}): RouterOrders => ({
+  role: "router",
+  privateKey: routerKey,
+  pin: pinOf(identity.certificatePem).toString("hex"),
+  invite: { id: INVITE.id.toString("hex"), secret: INVITE.secret.toString("hex") },
+  endpoints: [{ host: SERVER.address, port: SERVER.port }],
+  ways: WAYS,
+  carriers: 4,
+  ports: null,
+  ...changes,
+});
+const serverOrders = (changes: Partial<ServerOrders> = {}): ServerOrders => ({
+  role: "server",
+  key: identity.keyPem,
+  certificate: identity.certificatePem,
+  listen: [SERVER],
+  allowPrivate: [],
+  routers: [],
+  invites: [
+    {
+      id: INVITE.id.toString("hex"),
+      secretHash: hashSecret(INVITE.secret),
+      expires: 1000,
+      name: "cabin",
+    },
+  ],
+  ...changes,
+});
+
+let clock: ManualClock;
+let network: FakeNetwork;
+let router: RouterDataPlane;
+let server: ServerDataPlane;
+let user: Sockets;
+let web: Sockets;
+let told: DataMessage[];
+const log = new MemoryLog();
+
+beforeEach(() => {
+  clock = new ManualClock();
+  network = new FakeNetwork(clock);
+  log.lines.length = 0;
+  told = [];
+  const tell = (event: DataMessage): void => void told.push(event);
+  const routerHost = network.host("router", { addresses: WAYS.map(({ localAddress }) => localAddress) });
+  const serverHost = network.host("server", { addresses: [SERVER.address] });
+  user = network.host("user", { addresses: ["10.0.0.2"], gateway: "router" });
+  web = network.host("web", { addresses: [WEB.address] });
+  router = new RouterDataPlane({ sockets: routerHost, clock, log, tell });
+  server = new ServerDataPlane({
+    sockets: serverHost,
+    clock,
+    log,
+    wallClock: () => 0,
+    tell: () => undefined,
+  });
+});
+afterEach(async () => {
+  await router.stop();
+  await server.stop();
+  clock.advance(20_000);
+  await until("all connections are closed", () => network.links.length === 0);
+});
+
+async function up(): Promise<void> {
+  await server.configure(serverOrders());
+  await router.configure(routerOrders());
+  await until("all carriers are up", () => router.report().sessions[0]?.carriers.length === 4);
+  await until("connections are taken in", () => router.report().intercepting !== null);
+}
+
+async function request(): Promise<Connection> {
+  const connection = await user.dial({ transport: "tcp", remote: WEB, timeoutMs: 1000 });
+  connection.stream.on("error", () => undefined);
+  return connection;
+}
+
+describe("a router and a server", () => {
+  test("carry a user's connection to a web host and back", async () => {
+    await up();
+    const page = randomBytes(3_000_000);
+    const from: string[] = [];
+    await web.listen({ transport: "tcp", local: WEB }, ({ stream, remote }) => {
+      from.push(remote.address);
+      stream.on("data", () => stream.end(page));
+    });
+    const { stream } = await request();
+    const heard = collect(stream);
+    stream.end("GET /");
+    await until("the page came", () => {
+      clock.advance(1);
+      return heard.ended;
+    });
+    expect(heard.digest()).toBe(createHash("sha256").update(page).digest("hex"));
+    expect(from).toEqual([SERVER.address]);
+    await until("nothing is left", () => router.report().sessions[0]?.flows === 0);
+    expect(router.report().counts).toEqual({ opened: 1, refused: 0, reset: 0 });
+  });
+
+  test("report values that control understands", async () => {
+    await up();
+    const [ours, theirs] = [router.report(), server.report()];
+    for (const report of [ours, theirs]) expect(dataReport.parse(report)).toEqual(report);
+    expect(ours.sessions[0]?.label).toBe("203.0.113.1:443");
+    const id = routerId(routerKey);
+    expect(theirs.sessions).toMatchObject([{ peer: id, label: "cabin", flows: 0 }]);
+    expect(theirs.enrolments).toEqual([{ router: { id, name: "cabin" }, invite: INVITE.id.toString("hex") }]);
+    const addresses = ours.sessions[0]?.carriers.flatMap(({ subflows }) =>
+      subflows.map(({ localAddress }) => localAddress),
+    );
+    expect(new Set(addresses)).toEqual(new Set(WAYS.map(({ localAddress }) => localAddress)));
+  });
+
+  test("tell control what a target refused, for the next client", async () => {
+    await up();
+    const { stream } = await request();
+    await until("the user's connection is reset", () => stream.destroyed);
+    await until("control is told", () => told.some(({ type }) => type === "refused"));
+    expect(told.filter(({ type }) => type === "refused")).toEqual([
+      { type: "refused", target: WEB, unreachable: false },
+    ]);
+    expect(router.report().counts).toEqual({ opened: 1, refused: 1, reset: 0 });
+  });
+
+  test("let connections go directly when the server is gone, and take them in when it is back", async () => {
+    await up();
+    let direct = 0;
+    await web.listen({ transport: "tcp", local: WEB }, ({ stream, remote }) => {
+      if (remote.address === "10.0.0.2") direct++;
+      stream.on("error", () => undefined).end();
+    });
+    const ports = router.report().intercepting;
+    await server.stop();
+    await until("all carriers are lost", () => router.report().sessions[0]?.carriers.length === 0);
+    clock.advance(2000);
+    await until("the way in is closed", () => router.report().intercepting === null);
+    expect(router.report().trouble).not.toBeNull();
+    (await request()).reset();
+    expect(direct).toBe(1);
+    server = new ServerDataPlane({
+      sockets: network.host("server", { addresses: [SERVER.address] }),
+      clock,
+      log,
+      wallClock: () => 0,
+      tell: () => undefined,
+    });
+    await server.configure(serverOrders());
+    await until("it is open again", () => {
+      clock.advance(50);
+      return router.report().intercepting !== null;
+    });
+    expect(router.report().intercepting).toEqual(ports);
+  });
+
+  test("begin anew when the router joins another server", async () => {
+    await up();
+    const before = router.report().sessions[0]?.carriers.map(({ number }) => number);
+    const other = await createServerIdentity();
+    await router.configure(routerOrders({ pin: pinOf(other.certificatePem).toString("hex") }));
+    await until("the wrong server is noticed", () => router.report().trouble !== null);
+    expect(router.report().sessions[0]?.carriers).toEqual([]);
+    expect(before).toHaveLength(4);
+    await router.configure(routerOrders());
+    await until("it is back", () => {
+      clock.advance(50);
+      return router.report().sessions[0]?.carriers.length === 4;
+    });
+  });
+
+  test("the server keeps carriers when its guest list or its policy changes", async () => {
+    await up();
+    const id = routerId(routerKey);
+    const listed = serverOrders({
+      routers: [{ id, name: "cabin" }],
+      invites: [],
+      allowPrivate: ["10.0.0.0/8"],
+    });
+    await server.configure(listed);
+    await settle();
+    expect(server.report().enrolments).toEqual([]);
+    expect(server.report().sessions[0]?.carriers).toHaveLength(4);
+  });
+
+  test("refuse orders of the other role", async () => {
+    await expect(router.configure(serverOrders())).rejects.toMatchObject({
+      causeClass: "bug",
+      code: "wrong-role",
+    });
+    await expect(server.configure(routerOrders())).rejects.toMatchObject({
+      causeClass: "bug",
+      code: "wrong-role",
+    });
+  });
+});
