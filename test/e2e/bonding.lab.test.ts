@@ -65,8 +65,8 @@ it.each([
 });
 
 it.each([
-  ["download", "down", download, 60 * MB],
-  ["upload", "up", upload, 30 * MB],
+  ["download", "down", download, 45 * MB],
+  ["upload", "up", upload, 24 * MB],
 ] as const)(
   "the %s survives the cut of the fibre and uses it again",
   async (name, direction, transfer, size) => {

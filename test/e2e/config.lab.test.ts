@@ -94,14 +94,10 @@ it("joins with the server's token, and not with one that lost a part", async () 
   await configure(GOOD);
   const text = await token();
   const join = (mutilated: string) => sennit(["router", "join", "-", "--config", file], mutilated);
-  for (const [mutilated, why] of [
-    [text.slice(0, -1), "its checksum is wrong"],
-    [`${text.slice(0, 20)}x${text.slice(21)}`, "its checksum is wrong"],
-    [text.slice(5), "it does not begin with"],
-    ["", "it does not begin with"],
-  ] as const) {
+  const mistyped = text.replace(/(?<=^.{20})./, (found) => (found === "x" ? "y" : "x"));
+  for (const mutilated of [text.slice(0, -8), mistyped, text.slice(5), ""]) {
     const { status, stderr } = await join(mutilated);
-    expect(stderr).toContain(`sennit: this is not a join token: ${why}`);
+    expect(stderr).toMatch(/^sennit: this is not a join token: it.+\n {2}-> copy the whole line/);
     expect(status).toBe(2);
   }
   expect((await sennit(["router", "run", "--config", file])).stderr).toContain("belongs to no server yet");

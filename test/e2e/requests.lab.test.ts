@@ -45,10 +45,14 @@ function slowest(what: string, took: readonly number[]): number {
   return at(1);
 }
 
-it.each(["v4", "v6"] as const)("answers 1000 short requests one after the other over %s", async (family) => {
+it("answers 2000 short requests of four users who each ask one after the other, two of them over IPv6", async () => {
   const took: number[] = [];
-  for (let number = 0; number < 1000; number += 1) took.push(await request(family, number));
-  expect(slowest(`sequential over ${family}`, took)).toBeLessThan(LIMIT_MS);
+  const ask = async (family: "v4" | "v6", from: number): Promise<void> => {
+    for (let number = from; number < from + 500; number += 1) took.push(await request(family, number));
+  };
+  await Promise.all([ask("v4", 0), ask("v4", 500), ask("v6", 0), ask("v6", 500)]);
+  expect(slowest("sequential", took)).toBeLessThan(LIMIT_MS);
+  expect(took).toHaveLength(2000);
 });
 
 it.each(["v4", "v6"] as const)("answers 500 short requests at the same time over %s", async (family) => {
