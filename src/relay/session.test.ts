@@ -5,10 +5,19 @@ import { describe, expect, test } from "vitest";
 import { collect, Joined } from "../../test/relay/joined.ts";
 import { settle, until } from "../../test/relay/until.ts";
 import { INITIAL_WINDOW, Refusal, ResetReason, TrafficClass } from "../wire/constants.ts";
+import type { Connection } from "../linux/sockets.ts";
+import type { Frame } from "../wire/frames.ts";
 import { heldBytes } from "./report.ts";
 
 const TARGET = { address: "198.51.100.1", port: 80 };
 const MEBIBYTE = 1024 * 1024;
+const openFrame = (flow: number): Frame => ({
+  kind: "open",
+  flow,
+  window: 100_000,
+  cls: TrafficClass.DEFAULT,
+  target: TARGET,
+});
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 /** The error with which a stream breaks, once it does. */
@@ -456,6 +465,59 @@ describe("a session", () => {
     expect(world.leftovers).toEqual([]);
     world.clock.advance(5000);
     await until("no connection is left", () => world.network.links.length === 0);
+  });
+
+  test("survives any frames in any order, and is empty when their carrier is gone", async () => {
+    const flow = fc.integer({ min: 1, max: 5 });
+    const offset = fc.constantFrom(0, 1, 100, 200, INITIAL_WINDOW, 2 ** 40);
+    const window = fc.constantFrom(0, 100, 0xffff_ffff);
+    const frame: fc.Arbitrary<Frame> = fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(1, 3, 5).map((id) => openFrame(id)) },
+      fc.record({ kind: fc.constant("opened"), flow, window }),
+      fc.record({ kind: fc.constant("refused"), flow, reason: fc.constant(Refusal.FAILED) }),
+      fc.record({ kind: fc.constant("ack"), flow, offset, window, fin: fc.boolean() }),
+      fc.record({ kind: fc.constant("fin"), flow, offset }),
+      fc.record({ kind: fc.constant("reset"), flow, reason: fc.constant(ResetReason.APPLICATION) }),
+      fc.record({ kind: fc.constantFrom("attach", "attached"), flow, epoch: window, offset, window }),
+      fc.constantFrom<Frame>({ kind: "ping", nonce: 1 }, { kind: "pong", nonce: 1 }, { kind: "goaway" }),
+    );
+    const step = fc.oneof(
+      { weight: 3, arbitrary: frame },
+      fc.record({ flow, offset, length: fc.integer({ min: 1, max: 300 }) }),
+      fc.constantFrom("accept", "refuse", "end", "reset", "turn"),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const world = new Joined();
+        const peer = await world.peer();
+        const apps: Connection[] = [];
+        for (const one of steps) {
+          if (typeof one === "object") {
+            if ("kind" in one) peer.carrier.send(one);
+            else peer.carrier.data(one.flow, { offset: one.offset, bytes: Buffer.alloc(one.length) });
+          } else if (one === "accept") {
+            const { app, local } = await world.app();
+            apps.push(app);
+            app.stream.resume().write("answer");
+            const unanswered = world.opened.shift();
+            if (unanswered === undefined) local.reset();
+            else unanswered.accept(local);
+          } else if (one === "refuse") world.opened.shift()?.refuse(Refusal.BUSY);
+          else if (one === "end") apps.at(-1)?.stream.end();
+          else if (one === "reset") apps.pop()?.reset();
+          else await settle(3);
+          expect(heldBytes(world.far)).toBeGreaterThanOrEqual(0);
+          expect(world.farBudget.flows).toBe(world.far.flows.size);
+        }
+        peer.connection.reset();
+        await until("the carrier is gone", () => world.far.carriers.size === 0);
+        expect(world.leftovers).toEqual([]);
+        for (const unanswered of world.opened) unanswered.accept((await world.app()).local);
+        for (const app of apps) app.reset();
+        await until("no connection is left", () => world.network.links.length === 0);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   test("counts the bytes of carriers that are gone", async () => {
