@@ -46,7 +46,7 @@ export class TrafficView {
         return {
           peer: session.peer,
           label: session.label,
-          state: this.#ages.of(session.peer, up ? "up" : "connecting", now),
+          state: this.#ages.of(session.id, up ? "up" : "connecting", now),
           carriers: session.carriers.filter((carrier) => !carrier.draining).length,
           flows: session.flows,
         };
@@ -70,7 +70,7 @@ export class TrafficView {
         queuedBytes: carrier.queuedBytes,
         subflows: carrier.subflows.length,
         ageMs: carrier.ageMs,
-        traffic: this.#traffic(carrierKey(session.peer, carrier.number), carrier),
+        traffic: this.#traffic(carrierKey(session.id, carrier.number), carrier),
       })),
     );
   }
@@ -105,15 +105,15 @@ export function directed(
   return { rate: { down: rate[downIs], up: rate[upIs] }, bytes: { down: bytes[downIs], up: bytes[upIs] } };
 }
 
-function carrierKey(peer: string, number: number): string {
-  return `carrier ${peer} ${number}`;
+function carrierKey(session: string, number: number): string {
+  return `carrier ${session} ${number}`;
 }
 
 function* counters(report: DataReport): Iterable<readonly [string, Counter]> {
   yield ["all", report];
   for (const session of report.sessions) {
     for (const carrier of session.carriers) {
-      yield [carrierKey(session.peer, carrier.number), carrier];
+      yield [carrierKey(session.id, carrier.number), carrier];
       for (const subflow of carrier.subflows) yield [`${subflow.local} ${subflow.remote}`, subflow];
     }
   }

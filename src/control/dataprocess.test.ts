@@ -109,28 +109,25 @@ describe("control's data process", () => {
     expect(ends.map(({ fields }) => fields["signal"])).toEqual(["SIGKILL", "SIGKILL"]);
   });
 
-  test("that cannot be started is an error", async () => {
-    const missing = create([join(directory, "nothing")]);
-    await expect(missing.data.start()).rejects.toMatchObject({ causeClass: "kernel", code: "exec-missing" });
-    const broken = create([process.execPath, "-e", "process.exit(1)"]);
-    await expect(broken.data.start()).rejects.toMatchObject({
-      causeClass: "kernel",
-      code: "data-not-started",
-    });
+  test.each([
+    ["there is no such program", ["/nothing/of/this/name"]],
+    ["it ends at once", [process.execPath, "-e", "process.exit(1)"]],
+  ] as const)("is said to be stopped, and tried again, while %s", async (_, argv) => {
+    const { data } = create([...argv] as [string, ...string[]]);
+    await data.start();
+    await vi.waitFor(() => expect(data.status.restarts).toBeGreaterThanOrEqual(2), WAIT);
+    expect(data.status).toMatchObject({ pid: null });
+    expect(data.status.state).not.toBe("running");
+    await data.stop();
   });
 
   test("is not left behind when control stops while it starts", async () => {
     const gate = join(directory, "gate");
     const { data } = create([process.execPath, MAIN, socket, gate]);
-    const started = data.start().then(
-      () => "started",
-      () => "given up",
-    );
-    await new Promise(setImmediate);
+    await data.start();
     const stopped = data.stop();
     writeFileSync(gate, "");
     await stopped;
-    expect(await started).toBe("given up");
     expect(await stopDataProcess(socket, systemClock)).toBe(false);
   });
 

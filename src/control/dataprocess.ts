@@ -88,14 +88,18 @@ export class DataProcess {
   }
 
   /**
-   * Finds or starts the process and keeps it running from now on; settles when it has reported what it does already.
-   * Rejects with `data-not-started` or `data-silent`.
+   * Takes over the process that runs already, and settles when it has said what it does; where there is none, starts one
+   * behind the caller's back. Either is started again whenever it ends. Rejects with `data-silent` where one is there
+   * that does not answer.
    */
   async start(): Promise<void> {
     this.#wanted = true;
     const { clock } = this.#options;
     this.#cancelReports = clock.every(REPORT_EVERY_MS, () => this.#link?.send({ type: "report?" }));
-    if (!(await this.#adopt())) await this.#launch();
+    if (!(await this.#adopt())) {
+      this.#launch();
+      return;
+    }
     const cancel = clock.after(START_LIMIT_MS, () =>
       this.#known.reject(new SennitError("kernel", "data-silent", "the data process does not answer")),
     );
@@ -147,10 +151,15 @@ export class DataProcess {
     return true;
   }
 
-  #launch(): Promise<void> {
-    const launch = this.#startChild();
-    this.#launching = launch.catch(() => undefined);
-    return launch;
+  /** Starts a process, and another one later where that fails. */
+  #launch(): void {
+    const { clock, log } = this.#options;
+    this.#launching = this.#startChild().catch((error: unknown) => {
+      if (!this.#wanted) return;
+      log.error({ why: messageOf(error) }, "data process not started");
+      this.#enter("stopped");
+      this.#restart(clock.now());
+    });
   }
 
   async #startChild(): Promise<void> {
@@ -222,8 +231,10 @@ export class DataProcess {
   /** What the orders want may be taken (a port, for one) and free again later. */
   #onConfigured(error: string | null): void {
     this.#refusal = error;
-    if (error === null) this.#enter("running");
-    if (error === null) return;
+    if (error === null) {
+      this.#enter("running");
+      return;
+    }
     this.#cancelRetry?.();
     this.#cancelRetry = this.#options.clock.after(RETRY_ORDERS_MS, () => {
       if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
@@ -231,17 +242,12 @@ export class DataProcess {
   }
 
   #restart(startedAt: number): void {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const lived = clock.now() - startedAt;
     this.#backoffMs = lived > RESTART_RESET_MS ? 0 : Math.min(RESTART_MAX_MS, this.#backoffMs * 2);
     this.#backoffMs = Math.max(RESTART_FIRST_MS, this.#backoffMs);
     this.#restarts++;
-    this.#cancelTimer = clock.after(this.#backoffMs, () => {
-      this.#launch().catch((error: unknown) => {
-        log.error({ why: messageOf(error) }, "data process not started");
-        if (this.#wanted) this.#restart(clock.now());
-      });
-    });
+    this.#cancelTimer = clock.after(this.#backoffMs, () => this.#launch());
   }
 }
 
@@ -257,7 +263,7 @@ export async function stopDataProcess(socket: string, clock: Clock): Promise<boo
   link.send({ type: "stop" });
   await new Promise<void>((resolve) => {
     const cancel = clock.after(STOP_LIMIT_MS, () => {
-      if (pid !== undefined) process.kill(pid, "SIGKILL");
+      if (pid !== undefined) kill(pid);
       else link.close();
     });
     connection.on("close", () => {
@@ -266,6 +272,15 @@ export async function stopDataProcess(socket: string, clock: Clock): Promise<boo
     });
   });
   return true;
+}
+
+/** Ends a process that may have ended meanwhile. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** Its socket, or undefined where nobody listens. */

@@ -73,6 +73,7 @@ const carrierReport = z.object({
 export type CarrierReport = z.output<typeof carrierReport>;
 
 const sessionReport = z.object({
+  id: z.string(),
   peer: z.string(),
   label: z.string(),
   ageMs: z.number(),

@@ -76,7 +76,12 @@ async function listen(
   inside: Inside,
 ): Promise<Listener> {
   const what = `listen on ${formatEndpoint(options.local)}`;
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (stream) => {
+  const { keepAliveIdleMs } = options;
+  const keepAlive = keepAliveIdleMs !== undefined && {
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveIdleMs,
+  };
+  const server = createServer({ allowHalfOpen: true, noDelay: true, ...keepAlive }, (stream) => {
     const connection = KernelConnection.of(stream);
     // Reset between the handshake and accept(2).
     if (connection === undefined) stream.destroy();

@@ -52,6 +52,8 @@ export interface ListenOptions {
   readonly transparent?: boolean;
   /** Connections that may wait to be accepted; 4096 by default: 64 stalls hundreds of simultaneous connects. */
   readonly backlog?: number;
+  /** Milliseconds of silence after which the kernel probes the other end of an accepted connection. */
+  readonly keepAliveIdleMs?: number;
   /** Told when accept(2) fails (EMFILE, ENOBUFS): the listener goes on, the connection waits or is lost. */
   readonly onError?: (error: SennitError) => void;
 }

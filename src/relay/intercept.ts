@@ -2,6 +2,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Connection, Listener, Sockets } from "../linux/sockets.ts";
 import { TrafficClass } from "../wire/constants.ts";
+import { FLOW_KEEPALIVE_MS } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 /** Listening on loopback alone: on any other address this would be an open relay. */
@@ -44,7 +45,10 @@ export class Intercept {
       const local = { address: INTERCEPT_ADDRESSES[family], port: ports[family] };
       try {
         this.#listeners.push(
-          await this.#sockets.listen({ transport: "tcp", transparent: true, local }, this.#onConnection),
+          await this.#sockets.listen(
+            { transport: "tcp", transparent: true, local, keepAliveIdleMs: FLOW_KEEPALIVE_MS },
+            this.#onConnection,
+          ),
         );
       } catch (error) {
         await this.close();

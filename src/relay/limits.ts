@@ -3,3 +3,10 @@ export const SESSION_BUFFER_BYTES = 128 * 1024 * 1024;
 
 /** Flows of one session at a time. Each takes one descriptor, and a process may have 20,000 on common systems. */
 export const MAX_FLOWS = 16_000;
+
+/**
+ * Silence after which the kernel asks the application or target of a flow whether it is still there (ms), so that those
+ * that vanished do not hold flows for ever. RFC 1122 section 4.2.3.6 wants two hours at least where nobody asked for it;
+ * here a table of 16,000 flows asks.
+ */
+export const FLOW_KEEPALIVE_MS = 600_000;

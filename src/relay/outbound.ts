@@ -4,6 +4,7 @@ import type { Sockets } from "../linux/sockets.ts";
 import { Refusal } from "../wire/constants.ts";
 import type { EgressPolicy } from "./egress.ts";
 import type { Flow } from "./flow.ts";
+import { FLOW_KEEPALIVE_MS } from "./limits.ts";
 
 /** Milliseconds to reach a target: three SYNs (at 0, 1 and 3 s) and the time for their answers. */
 const CONNECT_MS = 10_000;
@@ -43,10 +44,14 @@ export class Outbound {
       return;
     }
     try {
-      const { signal } = left;
-      flow.accept(
-        await this.#sockets.dial({ transport: "tcp", remote: target, timeoutMs: CONNECT_MS, signal }),
-      );
+      const connection = await this.#sockets.dial({
+        transport: "tcp",
+        remote: target,
+        timeoutMs: CONNECT_MS,
+        signal: left.signal,
+        keepAliveIdleMs: FLOW_KEEPALIVE_MS,
+      });
+      flow.accept(connection);
     } catch (error) {
       const code = error instanceof SennitError ? error.code : "failed";
       this.#log.debug({ router, target, code, why: messageOf(error) }, "target not reached");

@@ -95,10 +95,26 @@ describe("the pool", () => {
     pool.start();
     pool.update(target());
     await carriersUp(4);
+    door.clock.advance(6000);
     door.network.links[0]?.cut();
     await until("one is lost", () => log.lines.some(({ message }) => message === "carrier lost"));
     await carriersUp(4);
     expect(new Set([...session.carriers].map(({ number }) => number))).toEqual(new Set([2, 3, 4, 5]));
+  });
+
+  test("pauses before it replaces what is lost as soon as it is up, longer each time", async () => {
+    pool.start();
+    pool.update(target({ size: 1 }));
+    for (const pauseMs of [250, 500, 1000]) {
+      await carriersUp(1);
+      door.network.links[0]?.cut();
+      await carriersUp(0);
+      door.clock.advance(pauseMs - 1);
+      await settle();
+      expect(session.carriers.size).toBe(0);
+      door.clock.advance(1);
+    }
+    await carriersUp(1);
   });
 
   test("goes on over the way that works while the other swallows everything", async () => {
@@ -183,6 +199,7 @@ describe("the pool", () => {
     await until("the first does not answer", () => failures() === 1);
     door.clock.advance(250);
     await carriersUp(1);
+    door.clock.advance(6000);
     addresses = ["2001:db8::2"];
     door.network.links[0]?.cut();
     await until("no address fits", () => failures() === 2);

@@ -42,6 +42,8 @@ const PARALLEL_DIALS = 2;
 /** Pause after a failure: doubled each time, so that a dead server is not hammered. */
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
+/** A carrier that lived this long (ms) works. */
+const YOUNG_MS = 5000;
 /** A carrier is replaced at this age (ms), so that no NAT on the way, no key and no leak grows old. */
 const RENEW_AFTER_MS = 3_600_000;
 /** And after this many bytes: well below what one AES-GCM key may seal (RFC 8446 section 5.5). */
@@ -61,6 +63,8 @@ export class CarrierPool {
   #attempts = 0;
   #carriers = 0;
   #backoffMs = 0;
+  /** Carriers that have not proved themselves yet. */
+  readonly #young = new Set<Carrier>();
   #cancelRetry: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
   /** The last failure, until a carrier is up. */
@@ -93,6 +97,7 @@ export class CarrierPool {
   /** Dials what is missing. To be called when a carrier is lost. */
   fill(): void {
     const { endpoints, ways, size } = this.#target;
+    this.#judgeYoung();
     if (this.#stop.signal.aborted || this.#cancelRetry !== undefined) return;
     if (endpoints.length === 0 || ways.length === 0) return;
     const live = [...this.#options.session.carriers].filter((carrier) => !carrier.draining).length;
@@ -105,7 +110,6 @@ export class CarrierPool {
     const way = this.#target.ways[attempt % this.#target.ways.length];
     try {
       if (way !== undefined) await this.#connect(way, attempt);
-      this.#backoffMs = 0;
       this.lastError = undefined;
     } catch (error) {
       if (this.#stop.signal.aborted) return;
@@ -144,7 +148,10 @@ export class CarrierPool {
         session: session.id,
         number,
         signal,
-        adopt: (carrier) => session.addCarrier(carrier),
+        adopt: (carrier) => {
+          this.#young.add(carrier);
+          session.addCarrier(carrier);
+        },
       });
       log.info({ carrier: number, way: way.name, remote: remote.address }, "carrier is up");
     } catch (error) {
@@ -174,6 +181,24 @@ export class CarrierPool {
     return { address, port: endpoint.port };
   }
 
+  /** A carrier that is lost as soon as it is up is as good as a failed dial; one that lasts ends all pauses. */
+  #judgeYoung(): void {
+    const grownBefore = this.#options.clock.now() - YOUNG_MS;
+    for (const carrier of this.#young) {
+      const grown = carrier.startedAt <= grownBefore;
+      if (!grown && !carrier.closed) continue;
+      this.#young.delete(carrier);
+      if (grown) this.#backoffMs = 0;
+      else this.#mourn();
+    }
+  }
+
+  #mourn(): void {
+    if (this.#stop.signal.aborted) return;
+    this.lastError = new SennitError("network", "carrier-lost", "carriers are lost as soon as they are up");
+    this.#retryLater();
+  }
+
   #retryLater(): void {
     this.#backoffMs = Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2));
     this.#cancelRetry ??= this.#options.clock.after(this.#backoffMs, () => {
@@ -184,6 +209,7 @@ export class CarrierPool {
 
   /** One at a time: the others carry on meanwhile. */
   #renew(): void {
+    this.#judgeYoung();
     const { session, clock } = this.#options;
     const carriers = [...session.carriers];
     if (carriers.some((carrier) => carrier.draining)) return;

@@ -5,6 +5,7 @@ import type { Session } from "./session.ts";
 /** One session as plain values, as of now. Asks the kernel once per carrier: for once a second, not for every request. */
 export function reportSession(session: Session, now: number, peer: string, label: string) {
   return {
+    id: session.id.toString("hex"),
     peer,
     label,
     ageMs: now - session.startedAt,

@@ -18,7 +18,7 @@ import { Rates } from "../control/rates.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
-import { usablePaths } from "../netplan/paths.ts";
+import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
@@ -56,7 +56,7 @@ export class RouterControl {
   readonly #data: DataProcess;
   readonly #negative: NegativeCache;
   readonly #observer: Observer;
-  #observed: Observations = { links: [], defaultRoutes: [] };
+  #observed: Observations | undefined;
   #counters = deviceCounters();
   #report: DataReport | undefined;
   /** Where the relay takes connections in; kept while it does not, for it will open there again. */
@@ -107,7 +107,7 @@ export class RouterControl {
       this.#observed = await this.#observer.start();
       this.#closer.add("observer", () => this.#observer.stop());
       this.#closer.add("data process", () => this.#data.stop());
-      // Before the first adjustment: a data process that runs already must keep the rules that lead to it.
+      // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
       this.#ready = true;
       await this.#adjust();
@@ -152,7 +152,7 @@ export class RouterControl {
   /** What stands between the router and its work right now. */
   #troubles(wans: StatusReport["wans"]): Problems {
     const troubles: Problems = wans
-      .filter(({ role, reason }) => role !== "off" && reason !== null)
+      .filter(({ role, state }) => role !== "off" && state.name === "down")
       .map(({ name, reason }) => ({ code: "wan-down", message: `WAN ${name}: ${reason}`, remedy: null }));
     const direct = this.#deps.config.relay.onFailure === "open" ? "go out directly" : "are refused";
     if (this.#report === undefined) {
@@ -179,6 +179,11 @@ export class RouterControl {
     };
   }
 
+  /** The ways that can carry now. */
+  get #paths(): readonly WanPath[] {
+    return this.#observed === undefined ? [] : usablePaths(this.#intent(), this.#observed).paths;
+  }
+
   #adjustSoon(): void {
     if (this.#waiting || !this.#ready) return;
     this.#waiting = true;
@@ -191,6 +196,7 @@ export class RouterControl {
   /** Never rejects: what fails is a problem that the status shows, and the next change is another try. */
   async #adjust(): Promise<void> {
     const { kernel, log } = this.#deps;
+    if (this.#observed === undefined) return;
     const ports = this.#ports;
     try {
       const plan = planRouter(this.#intent(), this.#observed);
@@ -212,7 +218,7 @@ export class RouterControl {
 
   #instruct(): void {
     const { config, membership } = this.#deps;
-    const { paths } = usablePaths(this.#intent(), this.#observed);
+    const paths = this.#paths;
     const rank = { active: 0, backup: 1, off: 2 } as const;
     this.#data.configure({
       role: "router",
@@ -229,7 +235,7 @@ export class RouterControl {
 
   #onReport(report: DataReport | undefined): void {
     this.#report = report;
-    const { paths } = usablePaths(this.#intent(), this.#observed);
+    const paths = this.#paths;
     this.#view.update(this.#deps.clock.now(), report, (address) => wanOfAddress(paths, address));
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;

@@ -17,24 +17,26 @@ export function wanIntents(config: RouterConfig): readonly WanIntent[] {
   }));
 }
 
-/** The WANs as the status shows them. */
+/** The WANs as the status shows them; not known before the kernel was looked at. */
 export function wanStatus(
   intent: RouterIntent,
-  observed: Observations,
+  observed: Observations | undefined,
   counters: ReadonlyMap<string, DeviceCounter>,
   rates: Rates,
   ages: Ages,
   now: number,
 ): WanStatus[] {
-  const { paths } = usablePaths(intent, observed);
+  const paths = observed === undefined ? [] : usablePaths(intent, observed).paths;
   return intent.wans.map((wan) => {
     const mine = paths.filter((path) => path.wan === wan);
-    const reason = mine.length > 0 ? null : whyDown(wan, observed);
+    const reason =
+      mine.length > 0 ? null : observed === undefined ? "not looked at yet" : whyDown(wan, observed);
+    const state = reason === null ? "up" : observed === undefined ? "unknown" : "down";
     return {
       name: wan.name,
       device: wan.device,
       role: wan.role,
-      state: ages.of(`wan ${wan.name}`, reason === null ? "up" : "down", now),
+      state: ages.of(`wan ${wan.name}`, state, now),
       reason,
       addresses: mine.map(({ address }) => address.address),
       gateways: mine.flatMap(({ gateway }) => gateway ?? []),
