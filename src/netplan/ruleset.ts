@@ -4,11 +4,13 @@ import type { Observations, RouterIntent } from "./model.ts";
 import { MARK, TABLE_NAME } from "./own.ts";
 import { familyOf, mergePrefixes, networkOf } from "./prefix.ts";
 
-/** The negative cache's sets: what the relay learned of targets, for connections that come after. */
+/**
+ * The negative cache's sets: what the relay learned of targets, for connections that come after. Elements
+ * "ADDRESS . PORT", also where an ICMP error said "host" or "network": firewalls send these for one port, and one
+ * user's attempt must not close a whole host to everybody.
+ */
 export const NEGATIVE_SETS = {
-  /** Elements "ADDRESS . PORT". */
   refused: { inet: "refused4", inet6: "refused6" },
-  /** Elements "ADDRESS". */
   unreachable: { inet: "unreachable4", inet6: "unreachable6" },
 } as const;
 
@@ -61,12 +63,12 @@ export function renderRuleset(intent: RouterIntent, observed: Observations): str
 }
 
 function negativeSets(family: Family): readonly Block[] {
-  const address = family === "inet" ? "ipv4_addr" : "ipv6_addr";
-  const options = [`size ${NEGATIVE_SIZE}`, `timeout ${NEGATIVE_TIMEOUT}`];
-  return [
-    { head: `set ${NEGATIVE_SETS.refused[family]}`, body: [`type ${address} . inet_service`, ...options] },
-    { head: `set ${NEGATIVE_SETS.unreachable[family]}`, body: [`type ${address}`, ...options] },
-  ];
+  const type = `type ${family === "inet" ? "ipv4_addr" : "ipv6_addr"} . inet_service`;
+  const body = [type, `size ${NEGATIVE_SIZE}`, `timeout ${NEGATIVE_TIMEOUT}`];
+  return [NEGATIVE_SETS.refused, NEGATIVE_SETS.unreachable].map((set) => ({
+    head: `set ${set[family]}`,
+    body,
+  }));
 }
 
 /**
@@ -114,9 +116,10 @@ function entryChains(
 
 function negativeRules(family: Family): readonly string[] {
   const unreachable = family === "inet" ? "icmp host-unreachable" : "icmpv6 addr-unreachable";
+  const target = `${ip(family)} daddr . tcp dport`;
   return [
-    `${ip(family)} daddr . tcp dport @${NEGATIVE_SETS.refused[family]} notrack reject with tcp reset`,
-    `${ip(family)} daddr @${NEGATIVE_SETS.unreachable[family]} notrack reject with ${unreachable}`,
+    `${target} @${NEGATIVE_SETS.refused[family]} notrack reject with tcp reset`,
+    `${target} @${NEGATIVE_SETS.unreachable[family]} notrack reject with ${unreachable}`,
   ];
 }
 

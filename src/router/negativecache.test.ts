@@ -39,8 +39,8 @@ describe("the negative cache", () => {
       new Map([
         ["refused4", [{ value: "192.0.2.1 . 80" }, { value: "192.0.2.1 . 443" }]],
         ["refused6", [{ value: "2001:db8::1 . 80" }]],
-        ["unreachable4", [{ value: "192.0.2.2" }]],
-        ["unreachable6", [{ value: "2001:db8::2" }]],
+        ["unreachable4", [{ value: "192.0.2.2 . 80" }]],
+        ["unreachable6", [{ value: "2001:db8::2 . 80" }]],
       ]),
     );
     expect(added).toHaveLength(4);
@@ -65,7 +65,7 @@ describe("the negative cache", () => {
     cache.add({ address: "192.0.2.2", port: 80 }, true);
     clock.advance(50);
     await settle();
-    expect(added).toEqual([["unreachable4", [{ value: "192.0.2.2" }]]]);
+    expect(added).toEqual([["unreachable4", [{ value: "192.0.2.2 . 80" }]]]);
     expect(log.lines.map(({ level, fields }) => [level, fields["set"]])).toEqual([["debug", "refused4"]]);
   });
 

@@ -27,13 +27,13 @@ export class NegativeCache {
     this.#log = log;
   }
 
-  /** Notes that a target refused connections on its port, or that nobody reaches its address. */
+  /** Notes that a target refused connections, or that nobody reaches it. */
   add(target: { readonly address: string; readonly port: number }, unreachable: boolean): void {
     if (this.#count >= MAX_GATHERED) return;
     this.#count++;
     const family = target.address.includes(":") ? "inet6" : "inet";
     const set = NEGATIVE_SETS[unreachable ? "unreachable" : "refused"][family];
-    const value = unreachable ? target.address : `${target.address} . ${target.port}`;
+    const value = `${target.address} . ${target.port}`;
     this.#gathered.set(set, (this.#gathered.get(set) ?? new Set()).add(value));
     this.#cancel ??= this.#clock.after(GATHER_MS, () => void this.#flush());
   }

@@ -180,7 +180,7 @@ it("puts back what somebody took away, and leaves the negative cache alone when 
   const control = reconciler();
   done(await control.apply(await plan()));
   const nft = createNft(router.exec, TABLE_NAME);
-  await nft.addElements(NEGATIVE_SETS.unreachable.inet, [{ value: "192.0.2.1", timeoutMs: 60_000 }]);
+  await nft.addElements(NEGATIVE_SETS.unreachable.inet, [{ value: "192.0.2.1 . 80", timeoutMs: 60_000 }]);
   const whole = await router.snapshot();
   await router.ip("rule del priority 8300 oif lte0");
   await router.ip("mptcp endpoint delete id 202");

@@ -27,6 +27,8 @@ afterAll(() => closer.close());
 
 const MB = 1_000_000;
 const CONNECT_MS = 10_000;
+/** A port that a firewall on the web host rejects. */
+const REJECTED_PORT = 81;
 
 /** A program on the web host, on a port of its own. */
 async function serve(onConnection: (connection: Connection) => void): Promise<number> {
@@ -157,13 +159,34 @@ describe.each(["v4", "v6"] as const)("over %s", (family) => {
     const { stream } = await dial(nobody, 80);
     expect(await endOf(stream)).toBe("ECONNRESET");
     await until(
-      () => dialError(nobody, 81),
+      () => dialError(nobody, 80),
       (code) => code === "EHOSTUNREACH",
     );
     expect(await negative(family === "v4" ? "unreachable4" : "unreachable6")).toEqual({
       timeout: 10,
-      elem: [{ elem: { val: nobody, expires: expect.toSatisfy((left: number) => left <= 10) } }],
+      elem: [
+        { elem: { val: { concat: [nobody, 80] }, expires: expect.toSatisfy((left: number) => left <= 10) } },
+      ],
     });
+  });
+
+  it("closes only the port that a firewall rejects in the name of the whole host", async () => {
+    const onWeb = site.lab.exec("web");
+    const chain = "type filter hook input priority filter; policy accept;";
+    // icmpx means what fits the family.
+    const rule = `tcp dport ${REJECTED_PORT} reject with icmpx host-unreachable`;
+    await onWeb(["nft", "-f", "-"], {
+      input: `table inet firewall {\nchain input {\n${chain}\n${rule}\n}\n}\n`,
+    });
+    try {
+      await until(
+        () => dialError(web, REJECTED_PORT),
+        (code) => code === "EHOSTUNREACH",
+      );
+      expect(await hello({ from: site.sockets("users"), to: web })).toBe(SERVER[family]);
+    } finally {
+      await onWeb(["nft", "delete", "table", "inet", "firewall"]);
+    }
   });
 });
 

@@ -168,8 +168,20 @@ describe.each(FAMILIES)("the router's table, %s", (family) => {
       )
       .toBe(true);
 
-    await nft.addElements(NEGATIVE_SETS.unreachable[family], [{ value: TARGET[family], timeoutMs: 60_000 }]);
+    await nft.addElements(NEGATIVE_SETS.unreachable[family], [
+      { value: `${TARGET[family]} . ${PORT}`, timeoutMs: 60_000 },
+    ]);
     await expect(connect(TARGET[family])).rejects.toMatchObject({ code: "EHOSTUNREACH" });
+    expect(arrivals).toEqual([`relay ${TARGET[family]}`]);
+  });
+
+  it("closes no other port of a host of which one is refused or unreachable", async () => {
+    await install(INTENT);
+    await relay(family);
+    const nft = createNft(router.exec, TABLE_NAME);
+    for (const set of [NEGATIVE_SETS.refused, NEGATIVE_SETS.unreachable])
+      await nft.addElements(set[family], [{ value: `${TARGET[family]} . ${PORT + 1}`, timeoutMs: 60_000 }]);
+    await roundTrip(await connect(TARGET[family]));
     expect(arrivals).toEqual([`relay ${TARGET[family]}`]);
   });
 
