@@ -33,4 +33,20 @@ describe("the window budget", () => {
       ),
     );
   });
+
+  test("is exhausted while all its users together hold more than there is", () => {
+    const budget = new WindowBudget(MEBIBYTE);
+    const [a, b] = [{}, {}];
+    budget.note(a, MEBIBYTE);
+    expect(budget.exhausted).toBe(false);
+    budget.note(b, 1);
+    expect(budget.exhausted).toBe(true);
+    expect(budget.window()).toBe(4096);
+    budget.note(a, MEBIBYTE / 2);
+    expect(budget.exhausted).toBe(false);
+    budget.note(b, MEBIBYTE);
+    budget.note(a, 0);
+    expect(budget.exhausted).toBe(false);
+    expect(budget.window()).toBe(MEBIBYTE);
+  });
 });

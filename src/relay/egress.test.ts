@@ -107,6 +107,16 @@ describe("the egress policy", () => {
     });
   });
 
+  test("does not take an allowed network for leave to reach the server in it, but its very address for it", () => {
+    const own = () => new Set(["10.0.0.1"]);
+    const target = { address: "10.0.0.1", port: 22 };
+    expect(new EgressPolicy(["10.0.0.0/8"], own).objection(target)).toBe("the server's own address");
+    expect(
+      new EgressPolicy(["10.0.0.0/8"], own).objection({ ...target, address: "10.0.0.2" }),
+    ).toBeUndefined();
+    expect(new EgressPolicy(["10.0.0.1/32"], own).objection(target)).toBeUndefined();
+  });
+
   test("asks for the server's own addresses each time: they change", () => {
     const own = new Set<string>();
     const changing = new EgressPolicy([], () => own);

@@ -36,6 +36,8 @@ export class EgressPolicy {
   readonly #refused = REFUSED.map(([network, prefix, why]) => ({ list: listOf(network, prefix), why }));
   readonly #embedding = EMBEDDING.map(([network, prefix, at]) => ({ list: listOf(network, prefix), at }));
   readonly #allowed = new BlockList();
+  /** Single addresses among them. */
+  readonly #allowedHosts = new Set<string>();
   readonly #ownAddresses: () => ReadonlySet<string>;
 
   /** `allowPrivate`: networks (CIDR) that are reachable all the same. `ownAddresses`: the server's own, as of now. */
@@ -43,7 +45,10 @@ export class EgressPolicy {
     this.#ownAddresses = ownAddresses;
     for (const cidr of allowPrivate) {
       const [network = "", prefix] = cidr.split("/");
-      this.#allowed.addSubnet(network, Number(prefix ?? (isIPv6(network) ? 128 : 32)), familyOf(network));
+      const whole = isIPv6(network) ? 128 : 32;
+      const length = Number(prefix ?? whole);
+      this.#allowed.addSubnet(network, length, familyOf(network));
+      if (length === whole) this.#allowedHosts.add(ipaddr.parse(network).toString());
     }
   }
 
@@ -51,8 +56,10 @@ export class EgressPolicy {
   objection({ address, port }: Target): string | undefined {
     if (port === 0) return "no port";
     const family = familyOf(address);
+    // A network that was allowed does not mean this machine in it; its very address would.
+    const own = this.#ownAddresses().has(address);
+    if (own && !this.#allowedHosts.has(address)) return "the server's own address";
     if (this.#allowed.check(address, family)) return undefined;
-    if (this.#ownAddresses().has(address)) return "the server's own address";
     const hit = this.#refused.find(({ list }) => list.check(address, family));
     if (hit !== undefined) return hit.why;
     const inner = this.#embedded(address);

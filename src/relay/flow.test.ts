@@ -3,7 +3,6 @@ import { collectGarbage } from "../../test/relay/garbage.ts";
 import { collect, Joined, type App, type Peer } from "../../test/relay/joined.ts";
 import { settle, until } from "../../test/relay/until.ts";
 import { ResetReason } from "../wire/constants.ts";
-import { heldBytes } from "./report.ts";
 
 /** A flow opened by the test's peer, with an application at its other end. */
 async function opened(): Promise<{ readonly world: Joined; readonly peer: Peer; readonly target: App }> {
@@ -58,7 +57,7 @@ describe("the end of a flow", () => {
     const peer = await world.peer();
     peer.open(1);
     say(peer, 0, "early bytes");
-    await until("they are held", () => heldBytes(world.far) === 11);
+    await until("they are held", () => world.far.heldBytes === 11);
     peer.carrier.send({ kind: "reset", flow: 1, reason: ResetReason.APPLICATION });
     await until("it is forgotten", () => world.far.flows.size === 0);
     expect(world.opened[0]?.heldBytes).toBe(0);

@@ -35,8 +35,10 @@ export interface Lane {
 
 /** What a flow needs of its session. */
 export interface FlowHost {
-  /** Bytes a flow may have under way towards us now: shrinks as flows grow in number. */
+  /** Bytes a flow may have under way, in either direction: shrinks as flows grow in number. */
   window(): number;
+  /** True while this process holds more than it should: nothing more is to be read from local ends. */
+  readonly exhausted: boolean;
   /** Asks for `flushAck` to be called within 25 ms. */
   ackSoon(flow: Flow): void;
   /** Called once, when nothing more will happen. */
@@ -200,6 +202,7 @@ export class Flow {
 
   /** Hands the lane up to `quantum` bytes, range by range; true while there is more to send now. */
   produce(quantum: number): boolean {
+    this.#send.keep = this.#host.window();
     let left = quantum;
     while (left > 0) {
       const range = this.#send.take(Math.min(left, MAX_DATA_BYTES));
@@ -211,9 +214,14 @@ export class Flow {
       this.#finSent = true;
       this.#lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
     }
-    if (this.#send.unsent < UNSENT_LOW && this.#local?.stream.isPaused() === true)
-      this.#local.stream.resume();
+    this.readOn();
     return this.#send.sendable > 0;
+  }
+
+  /** Reads the local end again where it waited, if there is room. To be called also when memory has come free. */
+  readOn(): void {
+    if (this.#send.unsent >= UNSENT_LOW || this.#host.exhausted) return;
+    if (this.#local?.stream.isPaused() === true) this.#local.stream.resume();
   }
 
   /** Tells the peer what was consumed. False when there will be news again without anyone's doing. */
@@ -260,6 +268,7 @@ export class Flow {
   /** There may be something to send now. */
   #moveOn(): void {
     if (this.#closed) return;
+    this.#send.keep = this.#host.window();
     if (this.#send.sendable > 0 || (this.#finWanted && !this.#finSent && this.#send.unsent === 0)) {
       this.#lane.ready(this);
     }
@@ -267,7 +276,7 @@ export class Flow {
 
   readonly #onLocalData = (bytes: Buffer): void => {
     this.#send.push(bytes);
-    if (this.#send.unsent > UNSENT_HIGH) this.#local?.stream.pause();
+    if (this.#send.unsent > UNSENT_HIGH || this.#host.exhausted) this.#local?.stream.pause();
     this.#moveOn();
   };
 

@@ -82,6 +82,17 @@ describe("the gate", () => {
     expect(changes).toEqual([ports, null, ports]);
   });
 
+  test("closes at once when the peer does not answer who waits for it", async () => {
+    const peer = await carrierUp();
+    await until("it is open", () => gate.ports !== null);
+    await connect();
+    await until("the peer is asked", () => peer.heard("open").length === 1);
+    for (let ms = 0; ms < 2500; ms += 250) world.clock.advance(250);
+    expect(peer.theirs.closed).toBe(false);
+    gate.consider();
+    await until("it is closed", () => gate.ports === null);
+  });
+
   test("stays open when a carrier is back in time", async () => {
     await lose(await carrierUp());
     world.clock.advance(1500);

@@ -53,6 +53,9 @@ export class Gate {
       this.#cancelClose?.();
       this.#cancelClose = undefined;
       this.#do(() => this.#open());
+    } else if (session.carriers.size > 0) {
+      // Carriers that lead nowhere: somebody has waited long enough to find that out.
+      this.#do(() => this.#close());
     } else
       this.#cancelClose ??= this.#options.clock.after(CLOSE_AFTER_MS, () => this.#do(() => this.#close()));
   }

@@ -65,6 +65,8 @@ export class CarrierPool {
   #backoffMs = 0;
   /** Carriers that have not proved themselves yet. */
   readonly #young = new Set<Carrier>();
+  /** An old carrier whose successor is being dialled. */
+  #retiring: Carrier | undefined;
   #cancelRetry: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
   /** The last failure, until a carrier is up. */
@@ -100,7 +102,8 @@ export class CarrierPool {
     this.#judgeYoung();
     if (this.#stop.signal.aborted || this.#cancelRetry !== undefined) return;
     if (endpoints.length === 0 || ways.length === 0) return;
-    const live = [...this.#options.session.carriers].filter((carrier) => !carrier.draining).length;
+    const counts = (carrier: Carrier): boolean => !carrier.draining && carrier !== this.#retiring;
+    const live = [...this.#options.session.carriers].filter(counts).length;
     while (this.#dialling < PARALLEL_DIALS && live + this.#dialling < size) void this.#dial();
   }
 
@@ -132,7 +135,7 @@ export class CarrierPool {
     });
     const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
     try {
-      const remote = await this.#endpoint(way, attempt);
+      const remote = await unlessAborted(this.#endpoint(way, attempt), signal);
       const connection = await sockets.dial({
         transport: "mptcp",
         remote,
@@ -207,19 +210,35 @@ export class CarrierPool {
     });
   }
 
-  /** One at a time: the others carry on meanwhile. */
+  /**
+   * One after the other: the new one is dialled before the old one drains, so that there is always one for new flows.
+   * Those that drain may take days (an SSH connection) and keep nobody from being renewed, but not all may wait.
+   */
   #renew(): void {
     this.#judgeYoung();
-    const { session, clock } = this.#options;
-    const carriers = [...session.carriers];
-    if (carriers.some((carrier) => carrier.draining)) return;
-    const old = carriers.find((carrier) => this.#isOld(carrier, clock.now()));
-    if (old === undefined) return;
-    session.drain(old);
-    this.fill();
+    const carriers = [...this.#options.session.carriers];
+    const live = carriers.filter((carrier) => !carrier.draining);
+    const retiring = live.find((carrier) => carrier === this.#retiring);
+    if (retiring === undefined) {
+      const waiting = carriers.length - live.length;
+      const now = this.#options.clock.now();
+      const may = live.length >= this.#target.size && waiting < this.#target.size;
+      this.#retiring = may ? live.find((carrier) => this.#isOld(carrier, now)) : undefined;
+      this.fill();
+    } else if (live.length > this.#target.size) this.#options.session.drain(retiring);
   }
 
   #isOld(carrier: Carrier, now: number): boolean {
     return now - carrier.startedAt > RENEW_AFTER_MS || carrier.bytesIn + carrier.bytesOut > RENEW_AFTER_BYTES;
   }
+}
+
+/** The value, or the signal's reason where that comes first: a name server may take longer than we do. */
+function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    if (signal.aborted) onAbort();
+  });
 }

@@ -36,10 +36,3 @@ function reportCarrier(carrier: Carrier, now: number) {
     })),
   };
 }
-
-/** Bytes kept in this process for the session's flows. */
-export function heldBytes(session: Session): number {
-  let sum = 0;
-  for (const flow of session.flows.values()) sum += flow.heldBytes;
-  return sum;
-}

@@ -32,6 +32,8 @@ export class SendBuffer {
   #next = 0;
   #end = 0;
   #limit: number;
+  /** Most bytes to keep unacknowledged, whatever the peer allows: a peer does not decide how much memory we spend. */
+  keep = Infinity;
 
   /** `limit`: how many bytes may go before the peer has said anything. */
   constructor(limit: number) {
@@ -60,7 +62,7 @@ export class SendBuffer {
 
   /** Bytes that may be sent now. */
   get sendable(): number {
-    return Math.max(0, Math.min(this.#end, this.#limit) - this.#next);
+    return Math.max(0, Math.min(this.#end, this.#limit, this.#base + this.keep) - this.#next);
   }
 
   push(bytes: Buffer): void {

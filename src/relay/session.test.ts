@@ -7,7 +7,6 @@ import { settle, until } from "../../test/relay/until.ts";
 import { INITIAL_WINDOW, Refusal, ResetReason, TrafficClass } from "../wire/constants.ts";
 import type { Connection } from "../linux/sockets.ts";
 import { encodeFrame, type Frame } from "../wire/frames.ts";
-import { heldBytes } from "./report.ts";
 
 const TARGET = { address: "198.51.100.1", port: 80 };
 const MEBIBYTE = 1024 * 1024;
@@ -175,7 +174,7 @@ describe("a flow", () => {
     let still = 0;
     let before = -1;
     await world.pass("the sender has stopped", () => {
-      most = Math.max(most, heldBytes(world.near), heldBytes(world.far));
+      most = Math.max(most, world.near.heldBytes, world.far.heldBytes);
       still = flow.bytesSent === before ? still + 1 : 0;
       before = flow.bytesSent;
       return still > 200;
@@ -435,6 +434,46 @@ describe("a session", () => {
     expect(world.leftovers).toEqual([]);
   });
 
+  test("keeps no more for a peer that never acknowledges than its own window, whatever that peer allows", async () => {
+    const world = new Joined({ budgetBytes: MEBIBYTE });
+    const peer = await world.peer();
+    peer.open(1, 0xffff_ffff);
+    await until("it is asked for", () => world.opened.length === 1);
+    const target = await world.app();
+    world.opened[0]?.accept(target.local);
+    target.app.stream.write(randomBytes(6 * MEBIBYTE));
+    let still = 0;
+    let before = -1;
+    await world.pass("the sender has stopped", () => {
+      const sent = world.opened[0]?.bytesSent ?? 0;
+      still = sent === before ? still + 1 : 0;
+      before = sent;
+      return still > 200;
+    });
+    expect(before).toBe(MEBIBYTE);
+    expect(world.far.heldBytes).toBeLessThanOrEqual(MEBIBYTE + 256 * 1024 + 64 * 1024);
+  });
+
+  test("takes nothing more in while the process holds too much, and goes on when it does not", async () => {
+    const world = new Joined({ budgetBytes: MEBIBYTE });
+    await world.carrier();
+    const { near, far } = await world.flow();
+    const heard = collect(far.stream);
+    const somebodyElse = {};
+    world.nearBudget.note(somebodyElse, 2 * MEBIBYTE);
+    near.stream.write(randomBytes(MEBIBYTE));
+    const refused = await world.app();
+    expect(() => world.near.open({ address: "198.51.100.9", port: 1 }, 0, refused.local)).toThrow("no more");
+    await world.pass("it is at rest", () => heard.bytes > 0);
+    for (let step = 0; step < 50; step++) {
+      await settle();
+      world.clock.advance(1);
+    }
+    expect(heard.bytes).toBeLessThan(MEBIBYTE / 2);
+    world.nearBudget.note(somebodyElse, 0);
+    await world.pass("everything came", () => heard.bytes === MEBIBYTE);
+  });
+
   test("refuses flows beyond its limit as busy", async () => {
     const world = new Joined({ maxFlows: 2 });
     const peer = await world.peer();
@@ -507,7 +546,7 @@ describe("a session", () => {
           else if (one === "end") apps.at(-1)?.stream.end();
           else if (one === "reset") apps.pop()?.reset();
           else await settle(3);
-          expect(heldBytes(world.far)).toBeGreaterThanOrEqual(0);
+          expect(world.far.heldBytes).toBeGreaterThanOrEqual(0);
           expect(world.farBudget.flows).toBe(world.far.flows.size);
         }
         peer.connection.reset();

@@ -78,7 +78,7 @@ export class Session implements FlowHost, CarrierUser {
 
   /** Whether new flows have a chance: a carrier is up, and the peer answers. */
   get usable(): boolean {
-    return this.#carriers.size > 0 && this.#liveness.responsive;
+    return pickCarrier(this.#carriers) !== undefined && this.#liveness.responsive;
   }
 
   get carriers(): ReadonlySet<Carrier> {
@@ -92,6 +92,13 @@ export class Session implements FlowHost, CarrierUser {
 
   get bytesOut(): number {
     return [...this.#carriers].reduce((sum, carrier) => sum + carrier.bytesOut, this.#pastBytesOut);
+  }
+
+  /** Bytes kept in this process for the session's flows. */
+  get heldBytes(): number {
+    let sum = 0;
+    for (const flow of this.#flows.values()) sum += flow.heldBytes;
+    return sum;
   }
 
   get flows(): ReadonlyMap<number, Flow> {
@@ -113,8 +120,8 @@ export class Session implements FlowHost, CarrierUser {
     const carrier = pickCarrier(this.#carriers);
     if (carrier === undefined)
       throw new SennitError("network", "no-carrier", "no carrier to the server is up");
-    if (this.#flows.size >= this.#options.maxFlows) {
-      throw new SennitError("network", "busy", `${this.#flows.size} flows are open, no more are allowed`);
+    if (this.#flows.size >= this.#options.maxFlows || this.exhausted) {
+      throw new SennitError("network", "busy", `no more beside ${this.#flows.size} flows`);
     }
     const flow = this.#add(new Flow(this.#freeId(), target, cls, carrier, this));
     flow.open();
@@ -125,6 +132,7 @@ export class Session implements FlowHost, CarrierUser {
 
   /** Resets every flow and closes every carrier. */
   close(): void {
+    this.#options.budget.note(this, 0);
     for (const flow of this.#flows.values()) flow.reset(ResetReason.STOPPING);
     for (const carrier of this.#carriers) carrier.close();
     this.#cancelAck?.();
@@ -146,6 +154,10 @@ export class Session implements FlowHost, CarrierUser {
 
   window(): number {
     return this.#options.budget.window();
+  }
+
+  get exhausted(): boolean {
+    return this.#options.budget.exhausted;
   }
 
   ackSoon(flow: Flow): void {
@@ -222,7 +234,7 @@ export class Session implements FlowHost, CarrierUser {
     }
     const flow = this.#add(new Flow(id, target, cls, carrier, this));
     flow.onAck(0, window, false);
-    if (this.#flows.size > this.#options.maxFlows) flow.refuse(Refusal.BUSY);
+    if (this.#flows.size > this.#options.maxFlows || this.exhausted) flow.refuse(Refusal.BUSY);
     else this.#options.onOpen(flow);
   }
 
@@ -333,8 +345,17 @@ export class Session implements FlowHost, CarrierUser {
     this.#options.onCarriers?.();
   }
 
+  /** Counts what is held, once a second: each flow alone is bounded by its window meanwhile. */
+  #weigh(): void {
+    const { budget } = this.#options;
+    budget.note(this, this.heldBytes);
+    if (budget.exhausted) return;
+    for (const flow of this.#flows.values()) flow.readOn();
+  }
+
   #housekeeping(): void {
     const now = this.#options.clock.now();
+    this.#weigh();
     for (const carrier of this.#carriers) {
       carrier.tick();
       const silent = now - carrier.heardAt;

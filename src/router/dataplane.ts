@@ -11,9 +11,9 @@ import { WindowBudget } from "../relay/budget.ts";
 import type { Flow } from "../relay/flow.ts";
 import { Gate } from "../relay/gate.ts";
 import { CarrierPool } from "../relay/pool.ts";
-import { heldBytes, reportSession } from "../relay/report.ts";
+import { reportSession } from "../relay/report.ts";
 import { Session } from "../relay/session.ts";
-import { MAX_FLOWS, SESSION_BUFFER_BYTES } from "../relay/limits.ts";
+import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
 import { formatEndpoint } from "../wire/token.ts";
@@ -28,7 +28,7 @@ export interface DataPlaneDeps {
 /** The router's share of the relay: connections from the LAN in, carriers to the server out. */
 export class RouterDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
-  readonly #budget = new WindowBudget(SESSION_BUFFER_BYTES);
+  readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #session: Session;
   readonly #gate: Gate;
   #pool: CarrierPool | undefined;
@@ -67,16 +67,23 @@ export class RouterDataPlane implements DataPlane {
     return {
       pid: process.pid,
       rssBytes: process.memoryUsage.rss(),
-      heldBytes: heldBytes(this.#session),
-      limitBytes: SESSION_BUFFER_BYTES,
+      heldBytes: this.#session.heldBytes,
+      limitBytes: BUFFER_BYTES,
       sessions: [session],
       counts: { ...this.#session.counts },
       bytesIn,
       bytesOut,
       intercepting: this.#gate.ports,
       enrolments: [],
-      trouble: this.#pool?.lastError?.message ?? null,
+      trouble: this.#trouble,
     };
+  }
+
+  /** Why new connections do not go through the server, as far as it is known. */
+  get #trouble(): string | null {
+    if (this.#session.usable) return null;
+    if (this.#session.carriers.size > 0) return "the server does not answer";
+    return this.#pool?.lastError?.message ?? null;
   }
 
   async stop(): Promise<void> {

@@ -11,9 +11,9 @@ import { Acceptor } from "../relay/acceptor.ts";
 import { Admission, type KnownRouter } from "../relay/admission.ts";
 import { WindowBudget } from "../relay/budget.ts";
 import { EgressPolicy } from "../relay/egress.ts";
-import { MAX_FLOWS, SESSION_BUFFER_BYTES } from "../relay/limits.ts";
+import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
-import { heldBytes, reportSession } from "../relay/report.ts";
+import { reportSession } from "../relay/report.ts";
 import { Session } from "../relay/session.ts";
 import { serverContext } from "../relay/tls.ts";
 
@@ -32,7 +32,7 @@ const INSTANCE_BYTES = 16;
 export class ServerDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
   readonly #admission: Admission;
-  readonly #budget = new WindowBudget(SESSION_BUFFER_BYTES);
+  readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
   #orders: ServerOrders | undefined;
   #acceptor: Acceptor | undefined;
@@ -69,8 +69,8 @@ export class ServerDataPlane implements DataPlane {
     return {
       pid: process.pid,
       rssBytes: process.memoryUsage.rss(),
-      heldBytes: peers.reduce((sum, { session }) => sum + heldBytes(session), 0),
-      limitBytes: SESSION_BUFFER_BYTES,
+      heldBytes: peers.reduce((sum, { session }) => sum + session.heldBytes, 0),
+      limitBytes: BUFFER_BYTES,
       sessions: peers.map(({ router, session }) => reportSession(session, now, router.id, router.name)),
       counts: { opened, refused, reset },
       bytesIn,
