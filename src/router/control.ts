@@ -104,9 +104,9 @@ export class RouterControl {
         for (const error of errors) log.error({ code: error.code, why: error.message }, "not taken back");
       });
       this.#closer.add("negative cache", () => this.#negative.stop());
-      this.#observed = await this.#observer.start();
-      this.#closer.add("observer", () => this.#observer.stop());
       this.#closer.add("data process", () => this.#data.stop());
+      this.#closer.add("adjustments", () => this.#settle());
+      this.#observed = await this.#observer.start();
       // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
       this.#ready = true;
@@ -145,8 +145,8 @@ export class RouterControl {
   #stateName(problems: Problems): "up" | "degraded" | "down" | "starting" {
     const taking = this.#report?.intercepting != null;
     if (taking && this.#led) return problems.length > 0 ? "degraded" : "up";
-    const starting = this.#report === undefined && this.#data.status.state === "starting";
-    return taking || starting ? "starting" : "down";
+    const { state, refusal } = this.#data.status;
+    return taking || (state === "starting" && refusal === null) ? "starting" : "down";
   }
 
   /** What stands between the router and its work right now. */
@@ -155,14 +155,18 @@ export class RouterControl {
       .filter(({ role, state }) => role !== "off" && state.name === "down")
       .map(({ name, reason }) => ({ code: "wan-down", message: `WAN ${name}: ${reason}`, remedy: null }));
     const direct = this.#deps.config.relay.onFailure === "open" ? "go out directly" : "are refused";
+    const { state, refusal } = this.#data.status;
+    if (refusal !== null) troubles.push({ code: "orders-refused", message: refusal, remedy: null });
     if (this.#report === undefined) {
+      const how = state === "starting" ? "is starting" : "is down";
       troubles.push({
         code: "data-down",
-        message: `the data process is down: new connections ${direct}`,
+        message: `the data process ${how}: new connections ${direct}`,
         remedy: null,
       });
     } else if (this.#report.intercepting === null) {
-      const why = this.#report.trouble ?? "no carrier is up yet";
+      const connected = this.#report.sessions.some(({ carriers }) => carriers.length > 0);
+      const why = this.#report.trouble ?? (connected ? "the server does not answer" : "no carrier is up yet");
       troubles.push({ code: "no-carrier", message: `new connections ${direct}: ${why}`, remedy: null });
     }
     return troubles;
@@ -182,6 +186,13 @@ export class RouterControl {
   /** The ways that can carry now. */
   get #paths(): readonly WanPath[] {
     return this.#observed === undefined ? [] : usablePaths(this.#intent(), this.#observed).paths;
+  }
+
+  /** No adjustment runs or begins after this: it would make again what is about to be taken back. */
+  async #settle(): Promise<void> {
+    this.#ready = false;
+    await this.#observer.stop();
+    await this.#work;
   }
 
   #adjustSoon(): void {
