@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Closer } from "./closer.ts";
+import { SennitError } from "./errors.ts";
 
 const recording = (): { closer: Closer; undone: string[]; add: (name: string) => void } => {
   const closer = new Closer();
@@ -54,4 +55,35 @@ test("a start that succeeds undoes nothing", async () => {
     }),
   ).toBe(7);
   expect(undone).toEqual([]);
+});
+
+describe("what is added after the end", () => {
+  test("is undone at once, and who added it is stopped", async () => {
+    const { closer, undone, add } = recording();
+    add("first");
+    await closer.close();
+    expect(() => add("late")).toThrow(expect.objectContaining({ code: "closed" }));
+    await closer.close();
+    expect(undone).toEqual(["first", "late"]);
+  });
+
+  test("is undone, too, while the end is under way", async () => {
+    const { closer, undone, add } = recording();
+    const { promise: slow, resolve: goOn } = Promise.withResolvers<void>();
+    closer.add("slow", () => slow);
+    const closing = closer.close();
+    expect(() => add("late")).toThrow(expect.objectContaining({ code: "closed" }));
+    expect(undone).toEqual([]);
+    goOn();
+    await closing;
+    await closer.close();
+    expect(undone).toEqual(["late"]);
+  });
+
+  test("and fails is told to who asks for the end again", async () => {
+    const closer = new Closer();
+    await closer.close();
+    expect(() => closer.add("late", () => Promise.reject(new Error("stuck")))).toThrow(SennitError);
+    await expect(closer.close()).rejects.toMatchObject({ errors: [{ message: "while stopping late" }] });
+  });
 });
