@@ -20,7 +20,7 @@ export class Closer {
   add(name: string, undo: Step["undo"]): void {
     this.#steps.push({ name, undo });
     if (this.#closing === undefined) return;
-    this.#closing = this.#closing.finally(() => this.#undo());
+    this.#closing = this.#undoAfter(this.#closing);
     // A failure is for whoever asks for the end again.
     this.#closing.catch(() => undefined);
     throw new SennitError("bug", "closed", `${name} was started after the end, and is stopped again`);
@@ -43,6 +43,14 @@ export class Closer {
     }
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} parts did not stop cleanly`);
+  }
+
+  async #undoAfter(end: Promise<void>): Promise<void> {
+    try {
+      await end;
+    } finally {
+      await this.#undo();
+    }
   }
 
   /** Runs `start`; when it fails, what was added so far is undone before the error is passed on. */
