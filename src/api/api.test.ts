@@ -8,7 +8,6 @@ import { SennitError } from "../base/errors.ts";
 import { MemoryLog } from "../base/log.ts";
 import { createApi, type ApiDeps } from "./api.ts";
 import { Client } from "./client.ts";
-import { endpointSchema } from "./invite.ts";
 import { listenOnSocket, socketPath, type Listener } from "./listen.ts";
 import { sampleStatus } from "./sample.ts";
 import { statusSchema } from "./status.ts";
@@ -92,23 +91,6 @@ describe("requests and answers", () => {
     expect(await response.text()).not.toContain("42");
     expect(log.lines.at(-1)).toMatchObject({ level: "error", message: expect.stringContaining("42") });
   });
-});
-
-test.each([
-  ["server.example:443", true],
-  ["localhost:1", true],
-  ["192.0.2.1:443", true],
-  ["[2001:db8::1]:443", true],
-  ["2001:db8::1:443", false],
-  ["[192.0.2.1]:443", false],
-  ["192.0.2:443", false],
-  ["server.example", false],
-  ["server.example:0", false],
-  ["server.example:65536", false],
-  ["-x.example:443", false],
-  ["a b:443", false],
-])("endpoint %s: %s", (text, right) => {
-  expect(endpointSchema.safeParse(text).success).toBe(right);
 });
 
 describe("over the socket", () => {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
+import { formatEndpoint } from "../base/endpoint.ts";
 import { createLog } from "../base/log.ts";
 import { loadRouterConfig } from "../config/router.ts";
 import { DataHost } from "../control/datahost.ts";
@@ -13,7 +14,6 @@ import { RouterDataPlane } from "../router/dataplane.ts";
 import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
-import { formatEndpoint } from "../wire/token.ts";
 import { writeLine } from "./output.ts";
 import { cleanRole, runData, runUntilSignal } from "./role.ts";
 

@@ -3,6 +3,7 @@ import { Client } from "../api/client.ts";
 import type { Invite, InviteRequest } from "../api/invite.ts";
 import { socketPath } from "../api/listen.ts";
 import { systemClock } from "../base/clock.ts";
+import { parseEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
 import { parseDuration } from "../base/units.ts";
@@ -16,7 +17,6 @@ import { ServerDataPlane } from "../server/dataplane.ts";
 import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
-import { parseEndpoint } from "../wire/token.ts";
 import { writeJson, writeLine } from "./output.ts";
 import { cleanRole, runData, runUntilSignal } from "./role.ts";
 

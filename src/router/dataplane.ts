@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
+import { formatEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
@@ -16,7 +17,6 @@ import { Session } from "../relay/session.ts";
 import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
-import { formatEndpoint } from "../wire/token.ts";
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;

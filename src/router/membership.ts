@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
 import { createRouterKey } from "../relay/identity.ts";
 import type { StateDir } from "../store/state-dir.ts";
-import { decodeToken, formatEndpoint, parseEndpoint } from "../wire/token.ts";
+import { decodeToken } from "../wire/token.ts";
 
 const keySchema = z.strictObject({ privateKey: z.string() });
 const serverSchema = z.strictObject({

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { formatEndpoint, encodeToken, parseEndpoint } from "../wire/token.ts";
+import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
+import { encodeToken } from "../wire/token.ts";
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES } from "../wire/hello.ts";
 import { createServerIdentity } from "../relay/certificate.ts";
 import { hashSecret, type Enrolment, type Guests, type KnownInvite } from "../relay/admission.ts";

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { formatEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
-import { decodeToken, encodeToken, formatEndpoint, MAX_ENDPOINTS, parseEndpoint } from "./token.ts";
+import { decodeToken, encodeToken, MAX_ENDPOINTS } from "./token.ts";
 
 const fixed = (length: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array));
@@ -84,39 +85,4 @@ describe("a join token", () => {
       "bad-endpoint",
     );
   });
-});
-
-describe("an endpoint", () => {
-  test("comes back as it was written", () => {
-    fc.assert(
-      fc.property(endpoint, (text) => {
-        expect(formatEndpoint(parseEndpoint(text))).toBe(text);
-      }),
-    );
-  });
-
-  test.each([
-    ["vpn.example.net:443", { host: "vpn.example.net", port: 443 }],
-    ["192.0.2.1:1", { host: "192.0.2.1", port: 1 }],
-    ["[2001:db8::1]:65535", { host: "2001:db8::1", port: 65_535 }],
-  ])("%s is understood", (text, expected) => expect(parseEndpoint(text)).toEqual(expected));
-
-  test.each([
-    "",
-    "host",
-    "host:",
-    ":443",
-    "host:0",
-    "host:65536",
-    "host:443 ",
-    "host:4.3",
-    "ho st:443",
-    "2001:db8::1:443",
-    "[2001:db8::1]",
-    "[2001:db8::1]443",
-    "[192.0.2.1]:443",
-    "[::::]:443",
-    "[1]:443",
-    `${"a".repeat(260)}:443`,
-  ])("%j is refused", (text) => expect(codeOf(() => parseEndpoint(text))).toBe("bad-endpoint"));
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import ipaddr from "ipaddr.js";
+import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
 import { Reader } from "./bytes.ts";
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES, type Invite } from "./hello.ts";
@@ -17,8 +17,6 @@ const PREFIX = "sennit1.";
 const PIN_BYTES = 32;
 const CHECKSUM_BYTES = 4;
 export const MAX_ENDPOINTS = 8;
-/** A DNS name has at most 253 characters (RFC 1035 section 2.3.4); with brackets or port there is room to spare. */
-const MAX_ENDPOINT_BYTES = 255;
 
 /**
  * `sennit1.` and base64url of: pin, invite id, invite secret, endpoints (each with a length byte), checksum.
@@ -78,26 +76,6 @@ function checkCount(endpoints: number): void {
   if (endpoints === 0 || endpoints > MAX_ENDPOINTS) {
     throw badToken(`it names ${endpoints} endpoints, allowed are 1 to ${MAX_ENDPOINTS}`);
   }
-}
-
-/** HOST and PORT of an endpoint as a person writes it. Throws class `config`, code `bad-endpoint`. */
-export function parseEndpoint(text: string): { readonly host: string; readonly port: number } {
-  const [, inBrackets, plain, digits] = /^(?:\[([^\]]*)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = inBrackets !== undefined && ipaddr.IPv6.isValid(inBrackets) ? inBrackets : plain;
-  const port = Number(digits);
-  if (host === undefined || port < 1 || port > 65_535 || text.length > MAX_ENDPOINT_BYTES) {
-    throw new SennitError("config", "bad-endpoint", `found ${JSON.stringify(text)}, allowed is HOST:PORT`, {
-      remedy: 'for example "vpn.example.net:443", "203.0.113.10:443" or "[2001:db8::10]:443"',
-    });
-  }
-  return { host, port };
-}
-
-/** The inverse of `parseEndpoint`. */
-export function formatEndpoint(endpoint: { readonly host: string; readonly port: number }): string {
-  return endpoint.host.includes(":")
-    ? `[${endpoint.host}]:${endpoint.port}`
-    : `${endpoint.host}:${endpoint.port}`;
 }
 
 function checksum(body: Buffer): Buffer {

@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { isIP } from "node:net";
+import { formatEndpoint as formatHostPort } from "../../base/endpoint.ts";
 import { SennitError } from "../../base/errors.ts";
 
 /* linux/socket.h, linux/in.h, linux/in6.h */
@@ -22,7 +23,7 @@ export interface Endpoint {
 
 /** "192.0.2.1:443", "[2001:db8::1]:443". */
 export function formatEndpoint({ address, port }: Endpoint): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return formatHostPort({ host: address, port });
 }
 
 /** The family of an address as `normalAddress` writes it. */
