@@ -17,6 +17,7 @@ let path: string;
 let host: DataHost;
 let plane: FakePlane;
 let running: Promise<void>;
+const log = new MemoryLog();
 const sockets: Socket[] = [];
 
 interface Control {
@@ -32,7 +33,7 @@ beforeEach(async () => {
   host = new DataHost({
     role: "router",
     socket: path,
-    log: new MemoryLog(),
+    log,
     createPlane: (tell) => (plane = new FakePlane(tell)),
   });
   // What a data process that was killed leaves behind.
@@ -54,6 +55,15 @@ async function control(): Promise<Control> {
   const lines = new JsonLines(socket, (value) => heard.push(dataMessage.parse(value)));
   await vi.waitFor(() => expect(heard[0]?.type).toBe("hello"), WAIT);
   return { lines, heard, socket };
+}
+
+/** A control that has given orders: the process goes on without it. */
+async function ordering(): Promise<Control> {
+  const one = await control();
+  one.lines.send({ type: "configure", orders: ordersWith(1) });
+  await vi.waitFor(() => expect(one.heard.at(-1)?.type).toBe("configured"), WAIT);
+  one.heard.splice(1);
+  return one;
 }
 
 const answered = (one: Control, type: DataMessage["type"], times = 1): Promise<void> =>
@@ -90,7 +100,7 @@ describe("a data process", () => {
 
   test("tells events to the control there is, and to nobody while there is none", async () => {
     plane.tell({ type: "changed" });
-    const one = await control();
+    const one = await ordering();
     plane.tell({ type: "changed" });
     await answered(one, "changed");
     one.socket.destroy();
@@ -109,18 +119,42 @@ describe("a data process", () => {
     expect(plane.stopped).toBe(false);
   });
 
-  test.each(["no JSON\n", '{"type":"dance"}\n', '{"type":"configure","orders":{"role":"router"}}\n'])(
-    "hangs up on %j and goes on",
-    async (text) => {
-      const one = await control();
-      one.socket.write(text);
-      await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
-      const two = await control();
-      two.lines.send({ type: "report?" });
-      await answered(two, "report");
-      expect(plane.orders).toEqual([]);
-    },
-  );
+  test("hangs up on what is no JSON and goes on", async () => {
+    const one = await ordering();
+    one.socket.write("no JSON\n");
+    await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
+    const two = await control();
+    two.lines.send({ type: "report?" });
+    await answered(two, "report");
+    expect(plane.orders).toHaveLength(1);
+  });
+
+  test.each([
+    ['{"type":"dance"}', /^not understood: type: /],
+    [
+      JSON.stringify({ type: "configure", orders: { ...ordersWith(1), pin: "zz" } }),
+      /^not understood: orders\.pin: /,
+    ],
+  ])("says that it does not understand %j, and goes on", async (text, why) => {
+    const one = await control();
+    one.socket.write(`${text}\n`);
+    await answered(one, "configured");
+    expect(one.heard.at(-1)).toEqual({ type: "configured", error: expect.stringMatching(why) });
+    expect(log.lines.at(-1)).toMatchObject({ level: "error", fields: { why: expect.stringMatching(why) } });
+    one.lines.send({ type: "configure", orders: ordersWith(1) });
+    await answered(one, "configured", 2);
+    expect(plane.orders).toHaveLength(1);
+  });
+
+  test("ends when control is lost before its orders were carried out", async () => {
+    const one = await control();
+    plane.failure = new Error("port taken");
+    one.lines.send({ type: "configure", orders: ordersWith(1) });
+    await answered(one, "configured");
+    one.socket.destroy();
+    await running;
+    expect(plane.stopped).toBe(true);
+  });
 
   test("stops when told to, and leaves nothing behind", async () => {
     const one = await control();

@@ -24,7 +24,8 @@ export interface DataHostOptions {
 
 /**
  * The frame of a data process: takes orders from control over a Unix socket. Control may die and come back as often
- * as it likes; a new connection replaces the old one, and traffic goes on meanwhile.
+ * as it likes; a new connection replaces the old one, and traffic goes on meanwhile. Without control and without orders
+ * carried out it is nobody's, and ends.
  */
 export class DataHost {
   readonly #options: DataHostOptions;
@@ -33,6 +34,7 @@ export class DataHost {
   readonly #stopped: Promise<void>;
   #finish: () => void = () => undefined;
   #control: JsonLines | undefined;
+  #working = false;
   /** Orders are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -45,6 +47,7 @@ export class DataHost {
       this.#control?.close();
       const control = new JsonLines(socket, (message) => this.#onMessage(control, message));
       this.#control = control;
+      socket.on("close", () => this.#onLost(control));
       control.send({ type: "hello", version: VERSION, role: options.role, pid: process.pid });
     });
   }
@@ -71,7 +74,14 @@ export class DataHost {
   }
 
   #onMessage(control: JsonLines, value: unknown): void {
-    const message = orderMessage.parse(value);
+    const parsed = orderMessage.safeParse(value);
+    if (!parsed.success) {
+      const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+      // Hung up on, control would only come back and say the same.
+      this.#refuse(control, `not understood: ${issues.join("; ")}`);
+      return;
+    }
+    const message = parsed.data;
     switch (message.type) {
       case "report?":
         control.send({ type: "report", report: this.#plane.report() });
@@ -84,13 +94,24 @@ export class DataHost {
     }
   }
 
+  #onLost(control: JsonLines): void {
+    if (this.#control !== control) return;
+    this.#control = undefined;
+    if (!this.#working) this.stop();
+  }
+
   async #configure(control: JsonLines, orders: Orders): Promise<void> {
     try {
       await this.#plane.configure(orders);
+      this.#working = true;
       control.send({ type: "configured", error: null });
     } catch (error) {
-      this.#options.log.error({ why: messageOf(error) }, "orders not carried out");
-      control.send({ type: "configured", error: messageOf(error) });
+      this.#refuse(control, messageOf(error));
     }
+  }
+
+  #refuse(control: JsonLines, why: string): void {
+    this.#options.log.error({ why }, "orders not carried out");
+    control.send({ type: "configured", error: why });
   }
 }

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -113,12 +113,64 @@ describe("control's data process", () => {
     ["there is no such program", ["/nothing/of/this/name"]],
     ["it ends at once", [process.execPath, "-e", "process.exit(1)"]],
   ] as const)("is said to be stopped, and tried again, while %s", async (_, argv) => {
-    const { data } = create([...argv] as [string, ...string[]]);
+    const { data, log } = create([...argv] as [string, ...string[]]);
     await data.start();
-    await vi.waitFor(() => expect(data.status.restarts).toBeGreaterThanOrEqual(2), WAIT);
-    expect(data.status).toMatchObject({ pid: null });
+    const failures = () => log.lines.filter(({ message }) => message === "data process not started");
+    await vi.waitFor(() => expect(failures().length).toBeGreaterThanOrEqual(3), WAIT);
+    expect(data.status).toMatchObject({ pid: null, restarts: 0 });
     expect(data.status.state).not.toBe("running");
     await data.stop();
+  });
+
+  test("is found again when only the link to it is lost", async () => {
+    const { data, reports } = create();
+    data.configure(ordersWith(1));
+    await data.start();
+    await carriedOut(reports, 1);
+    const pid = lastPid(reports);
+    // A newer control: the data process hangs up on the older one.
+    const other = connect(socket).on("error", () => undefined);
+    await vi.waitFor(() => expect(reports).toContain(undefined), WAIT);
+    await vi.waitFor(() => expect(lastPid(reports)).toBe(pid), WAIT);
+    expect(data.status).toMatchObject({ pid, restarts: 0 });
+    other.destroy();
+  });
+
+  test("is ended before the next one is started, where it lives on without its socket", async () => {
+    const file = join(directory, "pids");
+    const script = `
+      require("fs").appendFileSync(process.argv[2], process.pid + " ");
+      const server = require("net").createServer((socket) => { socket.destroy(); server.close(); });
+      server.listen(process.argv[1]);
+      setTimeout(() => undefined, 20_000);`;
+    const { data } = create([process.execPath, "-e", script, socket, file]);
+    await data.start();
+    const pids = () => readFileSync(file, "utf8").trim().split(" ").map(Number);
+    await vi.waitFor(() => expect(pids().length).toBeGreaterThanOrEqual(2), WAIT);
+    expect(pids().slice(0, -1).filter(alive)).toEqual([]);
+    await data.stop();
+    expect(pids().filter(alive)).toEqual([]);
+  });
+
+  test("is replaced when what it says makes no sense", async () => {
+    const heard: unknown[] = [];
+    const strange = createServer((connection) => {
+      connection.on("error", () => undefined);
+      const lines = new JsonLines(connection, (value) => {
+        heard.push(value);
+        strange.close();
+        lines.close();
+      });
+      lines.send({ type: "dance" });
+    });
+    await new Promise<void>((resolve) => strange.listen(socket, resolve));
+    const { data, reports } = create();
+    data.configure(ordersWith(1));
+    const started = data.start();
+    await carriedOut(reports, 1);
+    await started;
+    expect(heard).toContainEqual({ type: "stop" });
+    expect(data.status.restarts).toBe(1);
   });
 
   test("is not left behind when control stops while it starts", async () => {
@@ -149,6 +201,7 @@ describe("control's data process", () => {
     expect(heard[0]).toEqual({ type: "stop" });
     await carriedOut(reports, 1);
     expect(lastPid(reports)).not.toBe(1);
+    expect(data.status.restarts).toBe(0);
   });
 
   test("stopping where there is none says so", async () => {

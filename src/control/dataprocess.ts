@@ -56,7 +56,13 @@ export class DataProcess {
   #orders: Orders | undefined;
   #link: JsonLines | undefined;
   #socket: Socket | undefined;
+  /** The process that was started last, which may have ended. */
+  #child: Child | undefined;
   #pid: number | null = null;
+  /** Whether the process behind the last link has brought a report. */
+  #reported = false;
+  /** Whether there was one that nobody told to end. */
+  #ran = false;
   #restarts = 0;
   #backoffMs = 0;
   #wanted = false;
@@ -78,6 +84,7 @@ export class DataProcess {
     readonly pid: number | null;
     readonly state: State;
     readonly ageMs: number;
+    /** Times one came up in place of one that had run. */
     readonly restarts: number;
     /** Why its orders could not be carried out; null where they were. */
     readonly refusal: string | null;
@@ -129,7 +136,7 @@ export class DataProcess {
     this.#cancelRetry?.();
     this.#cancelReports?.();
     await this.#launching;
-    await stopDataProcess(this.#options.socket, this.#options.clock);
+    await this.#end();
   }
 
   #send(message: OrderMessage): void {
@@ -151,10 +158,10 @@ export class DataProcess {
     return true;
   }
 
-  /** Starts a process, and another one later where that fails. */
+  /** Brings a process up, and tries again later where that fails. */
   #launch(): void {
     const { clock, log } = this.#options;
-    this.#launching = this.#startChild().catch((error: unknown) => {
+    this.#launching = this.#bringUp().catch((error: unknown) => {
       if (!this.#wanted) return;
       log.error({ why: messageOf(error) }, "data process not started");
       this.#enter("stopped");
@@ -162,10 +169,31 @@ export class DataProcess {
     });
   }
 
-  async #startChild(): Promise<void> {
+  /** A lost link is no lost process: the one that runs on is found again. There is never a second one beside it. */
+  async #bringUp(): Promise<void> {
     this.#enter("starting");
+    // One that broke off before it said anything useful would do so again.
+    if (this.#reported && (await this.#adopt())) return;
+    await this.#end();
+    if (this.#wanted) await this.#startChild();
+  }
+
+  /** Ends the process that listens, and the one that was started last where that is another; resolves when both are gone. */
+  async #end(): Promise<void> {
+    const { clock, socket } = this.#options;
+    await stopDataProcess(socket, clock);
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill("SIGTERM");
+    const cancel = clock.after(STOP_LIMIT_MS, () => child.kill("SIGKILL"));
+    await child.exited;
+    cancel();
+  }
+
+  async #startChild(): Promise<void> {
     const { argv, clock, log, socket } = this.#options;
     const child: Child = await start(argv, { life: "free", stdio: ["ignore", "ignore", "inherit"] });
+    this.#child = child;
     let ended = false;
     const watch = async (): Promise<void> => {
       const { code, signal } = await child.exited;
@@ -182,14 +210,20 @@ export class DataProcess {
         "the data process did not come up; its log says why",
       );
     }
+    if (this.#ran) this.#restarts++;
     this.#use(link);
   }
 
   #use(socket: Socket): void {
     const startedAt = this.#options.clock.now();
     this.#socket = socket;
+    this.#reported = false;
+    this.#ran = true;
     const link = new JsonLines(socket, (value) => this.#onMessage(dataMessage.parse(value)));
     this.#link = link;
+    socket.on("error", (error) =>
+      this.#options.log.warn({ why: messageOf(error) }, "link to the data process broke"),
+    );
     socket.on("close", () => {
       if (this.#link !== link) return;
       this.#link = undefined;
@@ -209,6 +243,7 @@ export class DataProcess {
             { theirs: message.version, ours: VERSION },
             "replacing an older data process",
           );
+          this.#ran = false;
           this.#send({ type: "stop" });
         } else if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
         this.#send({ type: "report?" });
@@ -220,6 +255,7 @@ export class DataProcess {
         this.#onConfigured(message.error);
         return;
       case "report":
+        this.#reported = true;
         this.#options.onReport(message.report);
         this.#known.resolve();
         return;
@@ -246,7 +282,6 @@ export class DataProcess {
     const lived = clock.now() - startedAt;
     this.#backoffMs = lived > RESTART_RESET_MS ? 0 : Math.min(RESTART_MAX_MS, this.#backoffMs * 2);
     this.#backoffMs = Math.max(RESTART_FIRST_MS, this.#backoffMs);
-    this.#restarts++;
     this.#cancelTimer = clock.after(this.#backoffMs, () => this.#launch());
   }
 }

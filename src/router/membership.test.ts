@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -48,6 +48,16 @@ describe("membership", () => {
       code: "not-joined",
       remedy: expect.stringContaining("sennit router join"),
     });
+  });
+
+  test.each([
+    ["pin", { pin: "zz" }],
+    ["invitation", { invite: { id: "00", secret: "00" } }],
+  ])("with a %s that is none is damaged", async (_, change) => {
+    await join(state, encodeToken(TOKEN));
+    const file = joinPath(directory, "server.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...change }));
+    await expect(membership(state)).rejects.toMatchObject({ causeClass: "config", code: "state-corrupt" });
   });
 
   test("is not touched by a token that is none", async () => {

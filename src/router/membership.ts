@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { SennitError } from "../base/errors.ts";
+import { routerOrders } from "../control/messages.ts";
 import { createRouterKey } from "../relay/identity.ts";
 import type { StateDir } from "../store/state-dir.ts";
 import { decodeToken } from "../wire/token.ts";
@@ -8,8 +9,9 @@ import { decodeToken } from "../wire/token.ts";
 const keySchema = z.strictObject({ privateKey: z.string() });
 const serverSchema = z.strictObject({
   endpoints: z.array(z.string()).min(1),
-  pin: z.string(),
-  invite: z.strictObject({ id: z.string(), secret: z.string() }),
+  // What the data process would not understand is damaged.
+  pin: routerOrders.shape.pin,
+  invite: routerOrders.shape.invite,
 });
 
 /** Which server this router belongs to, and the key it shows there. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -86,6 +86,17 @@ describe("the guest book", () => {
     now += 2000;
     await invite("new");
     expect((await book.guests()).invites.map(({ name }) => name)).toEqual(["long", "new"]);
+  });
+
+  test.each([
+    ["router", { routers: [{ id: "zz", name: "cabin" }], invites: [] }],
+    [
+      "invitation",
+      { routers: [], invites: [{ id: "00".repeat(8), secretHash: "zz", expires: 0, name: "cabin" }] },
+    ],
+  ])("with a %s that is none is damaged", async (_, content) => {
+    writeFileSync(join(directory, "guests.json"), JSON.stringify(content));
+    await expect(book.guests()).rejects.toMatchObject({ causeClass: "config", code: "state-corrupt" });
   });
 
   test("names a router that nobody named", async () => {

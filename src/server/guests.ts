@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { serverOrders } from "../control/messages.ts";
 import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { encodeToken } from "../wire/token.ts";
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES } from "../wire/hello.ts";
@@ -10,12 +11,8 @@ import type { StateDir } from "../store/state-dir.ts";
 import type { Invite, InviteRequest } from "../api/invite.ts";
 
 const identitySchema = z.strictObject({ keyPem: z.string(), certificatePem: z.string() });
-const guestsSchema = z.strictObject({
-  routers: z.array(z.strictObject({ id: z.string(), name: z.string() })),
-  invites: z.array(
-    z.strictObject({ id: z.string(), secretHash: z.string(), expires: z.number(), name: z.string() }),
-  ),
-});
+/** What the data process would not understand is damaged. */
+const guestsSchema = serverOrders.pick({ routers: true, invites: true });
 
 /** How long an invitation stands unless told otherwise (ms): long enough to post a router to a village. */
 const INVITE_LIFE_MS = 14 * 86_400_000;
