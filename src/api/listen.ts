@@ -69,12 +69,16 @@ async function removeStale(path: string): Promise<void> {
   if (kind === undefined) return;
   if (!kind.isSocket())
     throw new SennitError("config", "socket-path", `${path} is there and is not a socket`);
-  if (await answers(path)) {
-    throw new SennitError("config", "already-running", `another Sennit already answers on ${path}`, {
-      remedy: "stop it first, or give this one another run directory",
-    });
-  }
+  await refuseRunning(path);
   await unlink(path);
+}
+
+/** Throws `already-running` where somebody answers on the API's socket `path`. */
+export async function refuseRunning(path: string): Promise<void> {
+  if (!(await answers(path))) return;
+  throw new SennitError("config", "already-running", `another Sennit already answers on ${path}`, {
+    remedy: "stop it first, or name another run directory",
+  });
 }
 
 function answers(path: string): Promise<boolean> {
@@ -86,6 +90,8 @@ function answers(path: string): Promise<boolean> {
     };
     socket.once("connect", () => settle(true));
     // Whatever else stands in the way (no permission, a full backlog), somebody holds it.
-    socket.once("error", (error: NodeJS.ErrnoException) => settle(error.code !== "ECONNREFUSED"));
+    socket.once("error", ({ code }: NodeJS.ErrnoException) =>
+      settle(code !== "ECONNREFUSED" && code !== "ENOENT"),
+    );
   });
 }

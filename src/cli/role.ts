@@ -1,30 +1,70 @@
+import { Command, Option } from "commander";
+import { refuseRunning, socketPath } from "../api/listen.ts";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, SennitError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
-import { openKernel } from "../control/kernel.ts";
+import { createLog, type Log, type LogLevel } from "../base/log.ts";
+import type { Role } from "../config/fields.ts";
+import { DataHost, type DataPlane } from "../control/datahost.ts";
 import { stopDataProcess } from "../control/dataprocess.ts";
-import { dataSocket } from "../control/place.ts";
+import { openKernel } from "../control/kernel.ts";
+import { lockNamespace } from "../control/lock.ts";
+import type { DataMessage } from "../control/messages.ts";
+import { dataSocket, selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
 import { writeLine } from "./output.ts";
+
+/** What every role's config says. */
+interface RoleConfig {
+  readonly directories: { readonly run: string };
+  readonly log: { readonly level: LogLevel };
+}
 
 interface Program {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Runs a control process until SIGINT or SIGTERM, then stops it in good order. */
+/**
+ * Runs a control process until SIGINT or SIGTERM, then stops it in good order. Throws `already-running` where this
+ * network namespace has one.
+ */
 export async function runUntilSignal(program: Program, log: Log): Promise<void> {
   const asked = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
-  await program.start();
-  log.info({}, "running");
-  log.info({ signal: await asked }, "stopping");
-  await program.stop();
+  const unlock = await lockNamespace();
+  try {
+    await program.start();
+    log.info({}, "running");
+    log.info({ signal: await asked }, "stopping");
+    await program.stop();
+  } finally {
+    unlock();
+  }
+}
+
+/** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */
+export function dataArgv(role: Role, { directories, log }: RoleConfig): readonly [string, ...string[]] {
+  return selfArgv(role, "data", "--dir", directories.run, "--log-level", log.level);
+}
+
+/** The command behind `dataArgv`. */
+export function dataCommand(
+  role: Role,
+  createPlane: (log: Log, tell: (event: DataMessage) => void) => DataPlane,
+): Command {
+  return new Command("data")
+    .requiredOption("--dir <path>")
+    .requiredOption("--log-level <level>")
+    .action(async ({ dir, logLevel }: { readonly dir: string; readonly logLevel: LogLevel }) => {
+      const log = createLog({ name: `${role}-data`, level: logLevel });
+      const socket = dataSocket(dir);
+      await runData(new DataHost({ role, socket, log, createPlane: (tell) => createPlane(log, tell) }), log);
+    });
 }
 
 /** Runs a data process until control or a signal stops it. What nobody expected is logged before it ends us. */
-export async function runData(host: { run(): Promise<void>; stop(): void }, log: Log): Promise<void> {
+async function runData(host: DataHost, log: Log): Promise<void> {
   process.on("uncaughtException", (error) => {
     log.error({ err: error }, `data process failed: ${messageOf(error)}`);
     process.exit(1);
@@ -35,19 +75,47 @@ export async function runData(host: { run(): Promise<void>; stop(): void }, log:
   await host.run();
 }
 
-/** Takes away what a killed role left behind: its data process and everything in the kernel that is its own. */
-export async function cleanRole(runDirectory: string, log: Log): Promise<void> {
-  await privateDirectory(runDirectory);
-  if (await stopDataProcess(dataSocket(runDirectory), systemClock)) writeLine("stopped the data process");
-  const { done, errors } = await openKernel(runDirectory, log).reconciler.clean();
-  writeLine(
-    done.length === 0 ? "nothing was left in the kernel" : `took back ${done.length} changes in the kernel`,
-  );
-  const [first] = errors;
-  if (first !== undefined) {
-    const rest = errors.map((error) => error.message).join("; ");
-    throw new SennitError("kernel", first.code, `not everything could be taken back: ${rest}`, {
-      cause: first,
+/** `sennit ROLE clean`. */
+export function cleanCommand(
+  role: Role,
+  defaultFile: string,
+  load: (file: string) => Promise<RoleConfig>,
+): Command {
+  return new Command("clean")
+    .description(`Take away what a killed ${role} left in the kernel`)
+    .option("-c, --config <file>", `the ${role}'s config file`, defaultFile)
+    .addOption(
+      new Option("--dir <path>", "its run directory, where the config file is of no use").conflicts("config"),
+    )
+    .action(async ({ config, dir }: { readonly config: string; readonly dir?: string }) => {
+      if (dir !== undefined) return clean(dir, createLog({ name: role }));
+      const { directories, log } = await load(config);
+      return clean(directories.run, createLog({ name: role, level: log.level }));
     });
+}
+
+/**
+ * Takes away what a killed role left behind: its data process and everything in the kernel that is its own. Throws
+ * `already-running` where it was not killed.
+ */
+async function clean(runDirectory: string, log: Log): Promise<void> {
+  await privateDirectory(runDirectory);
+  await refuseRunning(socketPath(runDirectory));
+  const unlock = await lockNamespace();
+  try {
+    if (await stopDataProcess(dataSocket(runDirectory), systemClock)) writeLine("stopped the data process");
+    const { done, errors } = await openKernel(runDirectory, log).reconciler.clean();
+    writeLine(
+      done.length === 0 ? "nothing was left in the kernel" : `took back ${done.length} changes in the kernel`,
+    );
+    const [first] = errors;
+    if (first !== undefined) {
+      const rest = errors.map((error) => error.message).join("; ");
+      throw new SennitError("kernel", first.code, `not everything could be taken back: ${rest}`, {
+        cause: first,
+      });
+    }
+  } finally {
+    unlock();
   }
 }

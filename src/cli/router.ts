@@ -3,9 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { formatEndpoint } from "../base/endpoint.ts";
 import { createLog } from "../base/log.ts";
 import { loadRouterConfig } from "../config/router.ts";
-import { DataHost } from "../control/datahost.ts";
 import { openKernel } from "../control/kernel.ts";
-import { dataSocket, selfArgv } from "../control/place.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
@@ -15,7 +13,7 @@ import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeLine } from "./output.ts";
-import { cleanRole, runData, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, dataCommand, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/router.yaml";
 
@@ -43,14 +41,12 @@ export function routerCommand(): Command {
       writeLine(`joined: this router will dial ${endpoints.map(formatEndpoint).join(", ")}`);
     });
 
-  withConfig(router.command("clean"))
-    .description("Take away what a killed router left in the kernel")
-    .action(async (options: Options) => {
-      const { directories, log } = await loadRouterConfig(options.config);
-      await cleanRole(directories.run, createLog({ name: "router", level: log.level }));
-    });
-
-  withConfig(router.command("data", { hidden: true })).action((options: Options) => data(options.config));
+  router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
+  const data = dataCommand(
+    "router",
+    (log, tell) => new RouterDataPlane({ sockets: kernelSockets(), clock: systemClock, log, tell }),
+  );
+  router.addCommand(data, { hidden: true });
   return router;
 }
 
@@ -66,24 +62,11 @@ async function run(file: string): Promise<void> {
     kernel: openKernel(directories.run, log),
     monitor: createMonitor({ clock: systemClock, log }),
     serverAddresses: await resolveAll(member.endpoints.map(({ host }) => host)),
-    dataArgv: selfArgv("router", "data", "--config", file),
+    dataArgv: dataArgv("router", config),
     clock: systemClock,
     log,
   });
   await runUntilSignal(control, log);
-}
-
-/** The data process needs of the config only where its socket is: everything else control tells it. */
-async function data(file: string): Promise<void> {
-  const config = await loadRouterConfig(file);
-  const log = createLog({ name: "router-data", level: config.log.level });
-  const host = new DataHost({
-    role: "router",
-    socket: dataSocket(config.directories.run),
-    log,
-    createPlane: (tell) => new RouterDataPlane({ sockets: kernelSockets(), clock: systemClock, log, tell }),
-  });
-  await runData(host, log);
 }
 
 /** A token in argv is seen by every user of the machine; standard input is not. */

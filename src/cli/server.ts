@@ -8,9 +8,7 @@ import { SennitError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
 import { parseDuration } from "../base/units.ts";
 import { loadServerConfig, type ServerConfig } from "../config/server.ts";
-import { DataHost } from "../control/datahost.ts";
 import { openKernel } from "../control/kernel.ts";
-import { dataSocket, selfArgv } from "../control/place.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
 import { ServerControl } from "../server/control.ts";
 import { ServerDataPlane } from "../server/dataplane.ts";
@@ -18,7 +16,7 @@ import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanRole, runData, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, dataCommand, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/server.yaml";
 
@@ -55,14 +53,13 @@ export function serverCommand(): Command {
       else writeLine(invite.token);
     });
 
-  withConfig(server.command("clean"))
-    .description("Take away what a killed server left in the kernel")
-    .action(async (options: Options) => {
-      const { directories, log } = await loadServerConfig(options.config);
-      await cleanRole(directories.run, createLog({ name: "server", level: log.level }));
-    });
-
-  withConfig(server.command("data", { hidden: true })).action((options: Options) => data(options.config));
+  server.addCommand(cleanCommand("server", DEFAULT_FILE, loadServerConfig));
+  const data = dataCommand(
+    "server",
+    (log, tell) =>
+      new ServerDataPlane({ sockets: kernelSockets(), clock: systemClock, wallClock: Date.now, log, tell }),
+  );
+  server.addCommand(data, { hidden: true });
   return server;
 }
 
@@ -76,25 +73,11 @@ async function run(file: string): Promise<void> {
     config,
     kernel: openKernel(directories.run, log),
     guests,
-    dataArgv: selfArgv("server", "data", "--config", file),
+    dataArgv: dataArgv("server", config),
     clock: systemClock,
     log,
   });
   await runUntilSignal(control, log);
-}
-
-/** The data process needs of the config only where its socket is: everything else control tells it. */
-async function data(file: string): Promise<void> {
-  const config = await loadServerConfig(file);
-  const log = createLog({ name: "server-data", level: config.log.level });
-  const host = new DataHost({
-    role: "server",
-    socket: dataSocket(config.directories.run),
-    log,
-    createPlane: (tell) =>
-      new ServerDataPlane({ sockets: kernelSockets(), clock: systemClock, wallClock: Date.now, log, tell }),
-  });
-  await runData(host, log);
 }
 
 /** Through the running server, which must know at once; else straight into its state, where it will find it. */

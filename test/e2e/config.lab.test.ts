@@ -1,15 +1,17 @@
 import { closeSync, openSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { stringify } from "yaml";
+import { statusSchema, type StatusReport } from "../../src/api/status.ts";
 import { Closer } from "../../src/base/closer.ts";
 import type { ExecResult } from "../../src/linux/exec.ts";
-import { start } from "../../src/linux/process.ts";
+import { start, type Child } from "../../src/linux/process.ts";
 import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
 import { LogFile } from "./logfile.ts";
 import { sennitArgv } from "./program.ts";
+import { until } from "./until.ts";
 
 /*
  * A router alone, with whatever its user gets wrong.
@@ -107,27 +109,88 @@ it("joins with the server's token, and not with one that lost a part", async () 
   });
 });
 
-it("runs once, and a second one leaves the first alone", async () => {
+/** Joins and runs the router until the test ends. */
+async function run(): Promise<Child> {
   await configure(GOOD);
   await sennit(["router", "join", "-", "--config", file], await token());
-  const running = () => sennit(["status", "--json", "--config", file]);
-  expect(await running()).toMatchObject({ status: 3, stderr: expect.stringContaining("nothing is running") });
-
   const argv = sennitArgv("router", "run", "--config", file);
   const log = openSync(join(directory, "log"), "a");
   closer.add("log", () => closeSync(log));
-  const first = await start(argv, { netns: router.path, life: "tied", stdio: ["ignore", "ignore", log] });
+  const child = await start(argv, { netns: router.path, life: "tied", stdio: ["ignore", "ignore", log] });
   closer.add("router", async () => {
-    first.kill("SIGTERM");
-    await first.exited;
+    child.kill("SIGTERM");
+    await child.exited;
   });
   await new LogFile(join(directory, "log")).until(({ msg }) => msg === "running", 0, 20_000);
-  expect((await running()).status).toBe(0);
+  return child;
+}
 
-  const before = await router.snapshot();
-  const second = await sennit(["router", "run", "--config", file]);
-  expect(second.status).toBe(2);
-  expect(second.stderr).toMatch(/^sennit: .*already/);
-  expect(await router.snapshot()).toBe(before);
+const status = async (): Promise<StatusReport> =>
+  statusSchema.parse(
+    JSON.parse((await sennit(["status", "--json", "--dir", join(directory, "run")])).stdout),
+  );
+
+/** The data process, when there is one that has its orders. */
+const dataPid = async (): Promise<number> => {
+  const { data } = await until(
+    status,
+    ({ data }) => data.pid !== null && data.state.name === "running",
+    20_000,
+  );
+  return data.pid ?? 0;
+};
+
+it("runs once in its network namespace: a second one, or a clean, leaves the first alone", async () => {
+  await configure(GOOD);
+  const running = () => sennit(["status", "--config", file]);
+  expect(await running()).toMatchObject({ status: 3, stderr: expect.stringContaining("nothing is running") });
+  await run();
   expect((await running()).status).toBe(0);
+  const pid = await dataPid();
+  const before = await router.snapshot();
+
+  const other = join(directory, "other.yaml");
+  const directories = { state: join(directory, "state"), run: join(directory, "other") };
+  await writeFile(other, stringify({ ...GOOD, directories }));
+  for (const config of [file, other]) {
+    for (const command of ["run", "clean"]) {
+      const second = await sennit(["router", command, "--config", config]);
+      expect(second.stderr).toMatch(/^sennit: another Sennit .*already/);
+      expect(second.status).toBe(2);
+    }
+  }
+  expect(await router.snapshot()).toBe(before);
+  expect(await dataPid()).toBe(pid);
+});
+
+it("needs its config file no more once it runs, nor for cleaning up", async () => {
+  const before = await router.snapshot();
+  const control = await run();
+  const pid = await dataPid();
+  await configure({ ...GOOD, speed: 9 });
+  process.kill(pid, "SIGKILL");
+  await until(status, ({ data }) => data.restarts === 1, 20_000);
+  const next = await dataPid();
+  expect(next).not.toBe(pid);
+
+  control.kill("SIGKILL");
+  await control.exited;
+  expect((await sennit(["router", "clean", "--config", file])).stderr).toContain('unknown key "speed"');
+  expect(await router.snapshot()).not.toBe(before);
+  const cleaned = await sennit(["router", "clean", "--dir", join(directory, "run")]);
+  expect(cleaned.stdout).toMatch(/^stopped the data process\ntook back \d+ changes in the kernel\n$/);
+  expect(await router.snapshot()).toBe(before);
+});
+
+it("says which file is damaged when what it joined makes no sense, and touches nothing", async () => {
+  await configure(GOOD);
+  await sennit(["router", "join", "-", "--config", file], await token());
+  const joined = join(directory, "state", "server.json");
+  const content = JSON.parse(await readFile(joined, "utf8")) as object;
+  await writeFile(joined, JSON.stringify({ ...content, pin: "zz" }));
+  const before = await router.snapshot();
+  const { status, stderr } = await sennit(["router", "run", "--config", file]);
+  expect(stderr).toMatch(/^sennit: .*server\.json is damaged: .*pin/s);
+  expect(status).toBe(2);
+  expect(await router.snapshot()).toBe(before);
 });
