@@ -34,6 +34,7 @@ export class TrafficView {
 
   /** Takes a report, or undefined when the data process is gone. `wanOf` names the WAN with that local address. */
   update(now: number, report: DataReport | undefined, wanOf: (localAddress: string) => string | null): void {
+    this.#ages.retain(report?.sessions.map(({ id }) => id) ?? []);
     if (report === undefined) {
       this.#parts = NOTHING;
       return;
@@ -41,16 +42,19 @@ export class TrafficView {
     this.#rates.update(now, counters(report));
     this.#parts = {
       traffic: this.#traffic("all", report),
-      sessions: report.sessions.map((session): SessionStatus => {
-        const up = session.carriers.length > 0;
-        return {
-          peer: session.peer,
-          label: session.label,
-          state: this.#ages.of(session.id, up ? "up" : "connecting", now),
-          carriers: session.carriers.filter((carrier) => !carrier.draining).length,
-          flows: session.flows,
-        };
-      }),
+      // A session is with nobody until its process has orders.
+      sessions: report.sessions
+        .filter(({ peer }) => peer !== "")
+        .map((session): SessionStatus => {
+          const up = session.carriers.length > 0;
+          return {
+            peer: session.peer,
+            label: session.label,
+            state: this.#ages.of(session.id, up ? "up" : "connecting", now),
+            carriers: session.carriers.filter((carrier) => !carrier.draining).length,
+            flows: session.flows,
+          };
+        }),
       carriers: this.#carriers(report),
       subflows: this.#subflows(report, wanOf),
       flows: { open: report.sessions.reduce((sum, { flows }) => sum + flows, 0), ...report.counts },

@@ -16,3 +16,12 @@ test("states of different things have nothing to do with each other", () => {
   expect(ages.of("fibre", "up", 1000).ageMs).toBe(1000);
   expect(ages.of("lte", "up", 1000).ageMs).toBe(300);
 });
+
+test("what is not kept is new when it comes back", () => {
+  const ages = new Ages();
+  ages.of("fibre", "up", 0);
+  ages.of("lte", "up", 0);
+  ages.retain(["lte"]);
+  expect(ages.of("fibre", "up", 1000).ageMs).toBe(0);
+  expect(ages.of("lte", "up", 1000).ageMs).toBe(1000);
+});

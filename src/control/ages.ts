@@ -15,4 +15,10 @@ export class Ages {
     }
     return { name, ageMs: now - state.since };
   }
+
+  /** Forgets everything but these: what comes back later is new. */
+  retain(keys: Iterable<string>): void {
+    const kept = new Set(keys);
+    for (const key of this.#states.keys()) if (!kept.has(key)) this.#states.delete(key);
+  }
 }
