@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createApi } from "../api/api.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import { sampleStatus } from "../api/sample.ts";
+import { SennitError } from "../base/errors.ts";
 import { MemoryLog } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { COMMANDS, main } from "./main.ts";
 import { formatAge, formatBytes, table } from "./output.ts";
+import { reportsOf } from "./status.ts";
 import { renderStatus } from "./status-view.ts";
 
 let directory: string;
@@ -108,6 +110,41 @@ describe("status", () => {
     } finally {
       await listener.close();
     }
+  });
+
+  test("a role that was killed does not hide the other; one that fails otherwise is told", async () => {
+    const serve = (status: () => typeof sampleStatus, name: string) =>
+      listenOnSocket(createApi({ status, log: new MemoryLog() }), join(directory, name));
+    const listeners = [
+      await serve(() => sampleStatus, "good"),
+      await serve(() => {
+        throw new SennitError("kernel", "cannot-tell", "cannot tell");
+      }, "bad"),
+    ];
+    const [stale, good, bad] = ["stale", "good", "bad"].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    try {
+      expect(await reportsOf([stale, good])).toEqual([sampleStatus]);
+      expect(err).toBe("");
+      expect(await reportsOf([bad, good])).toEqual([sampleStatus]);
+      expect(err).toBe("sennit: cannot tell\n");
+      await expect(reportsOf([stale, bad])).rejects.toMatchObject({ code: "cannot-tell" });
+      await expect(reportsOf([stale])).rejects.toMatchObject({ code: "not-running" });
+    } finally {
+      for (const listener of listeners) await listener.close();
+    }
+  });
+
+  test("one is one, not several", () => {
+    const [session] = sampleStatus.sessions;
+    const data = { ...sampleStatus.data, restarts: 1 };
+    const sessions = session === undefined ? [] : [{ ...session, carriers: 1, flows: 1 }];
+    const text = stripVTControlCharacters(renderStatus({ ...sampleStatus, data, sessions }).join("\n"));
+    expect(text).toMatch(/, 1 carrier, 1 flow$/m);
+    expect(text).toMatch(/, restarted 1 time$/m);
   });
 
   test("nobody there is an exit code of its own", async () => {

@@ -37,13 +37,13 @@ function problems(report: StatusReport): string[] {
 
 function summary({ role, version, state, data, sessions, flows, memory, traffic }: StatusReport): string[] {
   const pid = data.pid === null ? "" : ` (pid ${data.pid})`;
-  const restarts = data.restarts === 0 ? "" : `, restarted ${data.restarts} times`;
+  const restarts = data.restarts === 0 ? "" : `, restarted ${counted(data.restarts, "time")}`;
   const rows = [
     ["state", `${coloured(state.name)} for ${formatAge(state.ageMs)}`],
     ["data", `${coloured(data.state.name)} for ${formatAge(data.state.ageMs)}${pid}${restarts}`],
     ...sessions.map(({ peer, label, state, carriers, flows }) => [
       "session",
-      `${label ?? peer} ${coloured(state.name)} for ${formatAge(state.ageMs)}, ${carriers} carriers, ${flows} flows`,
+      `${label ?? peer} ${coloured(state.name)} for ${formatAge(state.ageMs)}, ${counted(carriers, "carrier")}, ${counted(flows, "flow")}`,
     ]),
     ["rate", `down ${formatRate(traffic.rate.down)}, up ${formatRate(traffic.rate.up)}`],
     [
@@ -57,6 +57,8 @@ function summary({ role, version, state, data, sessions, flows, memory, traffic 
   ];
   return table([paint("bold", role), paint("dim", version)], rows);
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const GOOD = new Set(["up", "running", "ready"]);
 const BAD = new Set(["down", "stopped", "lost"]);

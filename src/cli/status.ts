@@ -2,7 +2,8 @@ import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import { Client } from "../api/client.ts";
 import { socketPath } from "../api/listen.ts";
-import { SennitError } from "../base/errors.ts";
+import type { StatusReport } from "../api/status.ts";
+import { explain, SennitError } from "../base/errors.ts";
 import { defaultRunDirectory, type Role } from "../config/fields.ts";
 import { readText } from "../config/load.ts";
 import { roleOfConfig } from "../config/role.ts";
@@ -26,7 +27,7 @@ export function statusCommand(): Command {
     .option("--json", "write JSON: the report of the role named, or a list of those found")
     .action(async (options: Target & { readonly json?: true }) => {
       const found = await socketsOf(options);
-      const reports = await Promise.all(found.map((socket) => new Client(socket).status()));
+      const reports = await reportsOf(found);
       if (options.json) return writeJson(isNamed(options) ? reports[0] : reports);
       for (const [index, report] of reports.entries()) {
         if (index > 0) writeLine();
@@ -35,6 +36,21 @@ export function statusCommand(): Command {
     });
   for (const option of targetOptions()) status.addOption(option);
   return status;
+}
+
+/**
+ * What those say that answer. A socket that a killed role left says nothing; any other failure is told. Throws where
+ * nobody answers.
+ */
+export async function reportsOf(sockets: readonly string[]): Promise<readonly StatusReport[]> {
+  const answers = await Promise.allSettled(sockets.map((socket) => new Client(socket).status()));
+  const failures = answers.flatMap((answer) =>
+    answer.status === "rejected" ? [answer.reason as unknown] : [],
+  );
+  const telling = failures.filter((error) => !(error instanceof SennitError && error.code === "not-running"));
+  if (failures.length === answers.length) throw telling[0] ?? failures[0];
+  for (const error of telling) process.stderr.write(`sennit: ${explain(error)}\n`);
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
 }
 
 /** The options of every command that talks to a running role. */
