@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
+import { limited } from "../base/limited.ts";
 import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
 import type { DataMessage, DataReport, Orders, ServerOrders } from "../control/messages.ts";
@@ -31,6 +32,8 @@ const INSTANCE_BYTES = 16;
 /** The server's share of the relay: carriers of many routers in, connections to targets out. */
 export class ServerDataPlane implements DataPlane {
   readonly #deps: DataPlaneDeps;
+  /** Most lines are caused by strangers or by what routers ask for: they must not fill the disk. */
+  readonly #log: Log;
   readonly #admission: Admission;
   readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
@@ -40,6 +43,7 @@ export class ServerDataPlane implements DataPlane {
 
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
+    this.#log = limited(deps.log, deps.clock);
     this.#admission = new Admission(deps.wallClock);
   }
 
@@ -50,7 +54,7 @@ export class ServerDataPlane implements DataPlane {
     this.#orders = orders;
     if (before === undefined || !isDeepStrictEqual(before.allowPrivate, orders.allowPrivate)) {
       const policy = new EgressPolicy(orders.allowPrivate, ownAddresses);
-      this.#outbound = new Outbound(this.#deps.sockets, policy, this.#deps.log);
+      this.#outbound = new Outbound(this.#deps.sockets, policy, this.#log);
     }
     if (this.#acceptor !== undefined && sameDoor(orders, before)) return;
     await this.#acceptor?.stop();
@@ -86,11 +90,11 @@ export class ServerDataPlane implements DataPlane {
   }
 
   #createAcceptor(orders: ServerOrders): Acceptor {
-    const { sockets, clock, log } = this.#deps;
+    const { sockets, clock } = this.#deps;
     return new Acceptor({
       sockets,
       clock,
-      log,
+      log: this.#log,
       context: serverContext({ keyPem: orders.key, certificatePem: orders.certificate }),
       admission: this.#admission,
       instance: randomBytes(INSTANCE_BYTES),
@@ -100,12 +104,12 @@ export class ServerDataPlane implements DataPlane {
   }
 
   #createSession(router: KnownRouter, id: Buffer, onCarriers: () => void): Session {
-    const { clock, log, tell } = this.#deps;
+    const { clock, tell } = this.#deps;
     return new Session({
       id,
       dialled: false,
       clock,
-      log: log.child({ router: router.name }),
+      log: this.#log.child({ router: router.name }),
       budget: this.#budget,
       maxFlows: MAX_FLOWS,
       onOpen: (flow) => void this.#outbound?.connect(flow, router.name),
