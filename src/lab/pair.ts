@@ -7,6 +7,7 @@ import { socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
 import { Closer } from "../base/closer.ts";
 import { SennitError } from "../base/errors.ts";
+import { loadRouterConfig } from "../config/router.ts";
 import { selfArgv } from "../control/place.ts";
 import type { Child } from "../linux/process.ts";
 import type { Lab } from "./lab.ts";
@@ -36,6 +37,7 @@ export class Pair {
   readonly #options: PairOptions;
   readonly #closer: Closer;
   readonly #children = new Map<Role, Child>();
+  readonly #down = new AbortController();
   #log: number | undefined;
 
   private constructor(lab: Lab, directory: string, options: PairOptions, closer: Closer) {
@@ -110,7 +112,10 @@ export class Pair {
     return new Client(socketPath(join(this.directory, role))).status();
   }
 
-  /** Waits until the role's status is as wanted. Throws `lab-not-up` with the last status when it does not come to that. */
+  /**
+   * Waits until the role's status is as wanted. Throws `lab-not-up` with the last status when it does not come to that
+   * in time, or when both are stopped meanwhile.
+   */
   async until(
     role: Role,
     wanted: (status: StatusReport) => boolean,
@@ -118,6 +123,7 @@ export class Pair {
   ): Promise<StatusReport> {
     const end = performance.now() + limitMs;
     for (;;) {
+      this.#down.signal.throwIfAborted();
       const status = await this.status(role).catch(() => undefined);
       if (status !== undefined && wanted(status)) return status;
       if (performance.now() > end) {
@@ -129,16 +135,18 @@ export class Pair {
     }
   }
 
-  /** Starts both, and waits until every carrier of the router has a subflow on each WAN. */
+  /** Starts both, and waits until the router has all its carriers, each with a subflow on every WAN. */
   async up(): Promise<void> {
     await this.start("server");
     await this.until("server", ({ state }) => state.name === "up");
     await this.start("router");
-    await this.until("router", bonded);
+    const { relay } = await loadRouterConfig(this.configFile("router"));
+    await this.until("router", (status) => bonded(status) && readyCarriers(status).length >= relay.carriers);
   }
 
   /** Stops both and removes their files. */
   async down(): Promise<void> {
+    this.#down.abort(new SennitError("network", "lab-not-up", "router and server were stopped"));
     await this.#closer.close();
   }
 
@@ -154,9 +162,12 @@ export class Pair {
   }
 }
 
-/** Whether every carrier uses all WANs that are up. */
+/** Whether there are carriers, and every one uses all WANs that are up. */
 export function bonded(status: StatusReport): boolean {
   const wans = status.wans.filter(({ state }) => state.name === "up").length;
-  const ready = status.carriers.filter(({ state }) => state.name === "ready");
+  const ready = readyCarriers(status);
   return status.state.name === "up" && ready.length > 0 && ready.every(({ subflows }) => subflows >= wans);
 }
+
+const readyCarriers = ({ carriers }: StatusReport): StatusReport["carriers"] =>
+  carriers.filter(({ state }) => state.name === "ready");
