@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { writeFile } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { Closer } from "../base/closer.ts";
+import { messageOf, SennitError } from "../base/errors.ts";
 import { serveLab } from "../lab/control.ts";
 import { measureAlone, measureBonded, NatEntries, ROUTER, SERVER_ENDPOINT } from "../lab/demo/demo.ts";
 import { allHold, judge, type Figures } from "../lab/demo/figures.ts";
@@ -23,27 +24,39 @@ export function demoCommand(): Command {
     .option("--once", "end after the figures; exit code 1 where one does not hold")
     .option("--out <file>", "write the figures as JSON")
     .action(async (options: Options) => {
-      const stopped = new Promise<"stopped">((resolve) => {
-        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-          process.once(signal, () => resolve("stopped"));
-      });
-      const closer = new Closer();
-      try {
-        await Promise.race([show(options, closer, stopped), stopped]);
-      } finally {
-        await closer.close();
+      let stopped = false;
+      const end = Promise.withResolvers<void>();
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+        process.once(signal, () => {
+          stopped = true;
+          end.resolve();
+        });
       }
+      const closer = new Closer();
+      const showing = show(options, closer, end).then(end.resolve, end.reject);
+      await end.promise.catch(() => undefined);
+      await closer.close();
+      // It may have been in the middle of building something: that is undone once it is there.
+      await showing;
+      await closer.close();
+      // What failed in one of our programs may have been the terminal's Ctrl-C, which it heard before us.
+      if (!stopped) await end.promise;
     });
 }
 
-async function show(options: Options, closer: Closer, stopped: Promise<unknown>): Promise<void> {
+async function show(options: Options, closer: Closer, end: PromiseWithResolvers<void>): Promise<void> {
+  // Until the figures say otherwise: who stops the demo before has none.
+  process.exitCode = EXIT.failure;
+  const out = options.out === undefined ? undefined : await openForFigures(options.out, closer);
   writeLine("Building the internet in a box:");
   for (const line of await picture()) writeLine(paint("dim", line));
   const served = await serveLab("cascade", { name: "demo" });
   closer.add("lab", () => served.close());
-  const { lab, asked } = served;
+  const { lab } = served;
+  void served.asked.then(end.resolve);
+  lab.broken.catch(end.reject);
   const screen = new Screen(lab, process.stdout);
-  closer.add("screen", () => screen.stop());
+  void end.promise.catch(() => undefined).then(() => screen.stop());
   screen.start();
 
   const alone = await measureAlone(lab, screen);
@@ -54,12 +67,25 @@ async function show(options: Options, closer: Closer, stopped: Promise<unknown>)
   screen.stop();
 
   report(figures);
-  if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(figures, undefined, 2)}\n`);
+  await out?.writeFile(`${JSON.stringify(figures, undefined, 2)}\n`);
   process.exitCode = allHold(figures) ? EXIT.ok : EXIT.failure;
   if (options.once) return;
   for (const line of howToPlay(pair)) writeLine(line);
   screen.start();
-  await Promise.race([asked, lab.broken, stopped]);
+  await end.promise;
+}
+
+/** Before anything is built: who cannot write there should not wait a minute to hear of it. */
+async function openForFigures(path: string, closer: Closer): Promise<FileHandle> {
+  try {
+    const file = await open(path, "w");
+    closer.add("figures", () => file.close());
+    return file;
+  } catch (cause) {
+    throw new SennitError("config", "out-unwritable", `the figures cannot be written: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
 }
 
 /** Starts both ends as a user would, and says how. */

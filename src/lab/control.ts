@@ -43,7 +43,7 @@ export async function serveLab(source: string | Topology, options: LabOptions = 
   // Before anything is claimed: the socket is removed with whatever was claimed together with it.
   if (await answers(socket)) {
     throw new SennitError("config", "already-running", `a lab named ${name} is up`, {
-      remedy: "take it down with `sennit lab down`, or choose another name with --name",
+      remedy: `take it down with \`sennit lab down --name ${name}\``,
     });
   }
   const lab = await Lab.up(topology, { ...options, name, files: [...(options.files ?? []), socket] });

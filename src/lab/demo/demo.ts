@@ -119,12 +119,18 @@ class CableCut {
     if (this.#state === "whole" && bytes >= CUT_AT_BYTES) {
       this.#state = "cut";
       this.#view.note("the fibre is cut (link down)");
-      this.#done = this.#lab.fault("down", "fibre");
+      this.#go(() => this.#lab.fault("down", "fibre"));
     } else if (this.#state === "cut" && bytes >= CUT_AT_BYTES + CUT_FOR_BYTES) {
       this.#state = "mended";
       this.#view.note("the fibre is back");
-      this.#done = this.#done.then(() => this.#lab.heal("down", "fibre"));
+      this.#go(() => this.#lab.heal("down", "fibre"));
     }
+  }
+
+  #go(step: () => Promise<unknown>): void {
+    this.#done = this.#done.then(step);
+    // Told by over(), which nobody calls when the download failed before.
+    this.#done.catch(() => undefined);
   }
 
   /** Settles when the plug is in again, however far the download came. */

@@ -21,7 +21,9 @@ export async function startServices(host: LabHost): Promise<readonly Child[]> {
 
 async function startService(host: LabHost, name: keyof typeof PROGRAMS): Promise<Child> {
   const stdio = ["ignore", "pipe", "inherit"] as const;
-  const child = await start(PROGRAMS[name], { netns: host.netns, life: "tied", stdio: [...stdio] });
+  // In a session of its own: Ctrl-C in our terminal is for us, who end it in good order.
+  const argv = ["setsid", ...PROGRAMS[name]] as const;
+  const child = await start([...argv], { netns: host.netns, life: "tied", stdio: [...stdio] });
   const { stdout } = child;
   const late = new AbortController();
   const ready = await Promise.race([
