@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -97,6 +98,32 @@ describe("the guest book", () => {
   ])("with a %s that is none is damaged", async (_, content) => {
     writeFileSync(join(directory, "guests.json"), JSON.stringify(content));
     await expect(book.guests()).rejects.toMatchObject({ causeClass: "config", code: "state-corrupt" });
+  });
+
+  test("does not invite into the past", async () => {
+    await expect(invite("late", new Date(now).toISOString())).rejects.toMatchObject({
+      causeClass: "config",
+      code: "invite-expired",
+    });
+    expect((await book.guests()).invites).toEqual([]);
+  });
+
+  test("has an end, and fits a message even when every name is as long as can be", async () => {
+    const id = (number: number) => number.toString(16).padStart(64, "0");
+    // Control characters are the longest in JSON.
+    const name = "\u0001".repeat(64);
+    const invites = Array.from({ length: 10_000 - 1 }, (_, at) => ({
+      id: id(at).slice(-16),
+      secretHash: id(at),
+      expires: now + DAY_MS,
+      name,
+    }));
+    await writeFile(join(directory, "guests.json"), JSON.stringify({ routers: [], invites }));
+    await invite("last");
+    await expect(invite("one too many")).rejects.toMatchObject({ code: "guests-full" });
+    expect(JSON.stringify(await book.guests()).length).toBeLessThan(8 * 1024 * 1024);
+    now += DAY_MS;
+    await invite("first");
   });
 
   test("names a router that nobody named", async () => {

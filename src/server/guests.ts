@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { SennitError } from "../base/errors.ts";
 import { serverOrders } from "../control/messages.ts";
 import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { encodeToken } from "../wire/token.ts";
@@ -16,6 +17,12 @@ const guestsSchema = serverOrders.pick({ routers: true, invites: true });
 
 /** How long an invitation stands unless told otherwise (ms): long enough to post a router to a village. */
 const INVITE_LIFE_MS = 14 * 86_400_000;
+
+/**
+ * Routers and open invitations together: the list must fit a message to the data process (jsonlines.ts), in which a name
+ * of 64 characters takes 384 bytes at worst, the rest of an entry 150.
+ */
+const MAX_GUESTS = 10_000;
 
 /** Who the server is and whom it lets in, kept on disk. */
 export class GuestBook {
@@ -40,22 +47,33 @@ export class GuestBook {
     return (await this.#state.read("guests", guestsSchema)) ?? { routers: [], invites: [] };
   }
 
-  /** A new invitation, as the token that `sennit router join` takes. Only its hash is kept. */
+  /**
+   * A new invitation, as the token that `sennit router join` takes. Only its hash is kept. Throws `invite-expired` for
+   * one that would have ended already, `guests-full`.
+   */
   async invite(request: InviteRequest): Promise<Invite> {
     const [id, secret] = [randomBytes(INVITE_ID_BYTES), randomBytes(INVITE_SECRET_BYTES)];
     const now = this.#wallClock();
     const expires = request.expires === undefined ? now + INVITE_LIFE_MS : Date.parse(request.expires);
+    if (expires <= now) {
+      throw new SennitError("config", "invite-expired", "an invitation cannot end in the past", {
+        detail: { expires: request.expires },
+      });
+    }
+    const { routers, invites } = await this.guests();
+    const open = invites.filter((old) => old.expires > now);
+    if (routers.length + open.length >= MAX_GUESTS) {
+      throw new SennitError("config", "guests-full", `there are ${MAX_GUESTS} routers and open invitations`, {
+        remedy: "let invitations end earlier (--expires), or run another server",
+      });
+    }
     const invite: KnownInvite = {
       id: id.toString("hex"),
       secretHash: hashSecret(secret),
       expires,
       name: request.label ?? `router-${id.toString("hex").slice(0, 6)}`,
     };
-    const { routers, invites } = await this.guests();
-    await this.#state.write("guests", {
-      routers,
-      invites: [...invites.filter((old) => old.expires > now), invite],
-    });
+    await this.#state.write("guests", { routers, invites: [...open, invite] });
     const token = encodeToken({
       endpoints: request.endpoints.map((text) => formatEndpoint(parseEndpoint(text))),
       serverPin: pinOf((await this.identity()).certificatePem),
