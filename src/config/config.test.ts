@@ -1,7 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SennitError } from "../base/errors.ts";
 import { didYouMean, type Problem } from "./problems.ts";
 import { isNetwork } from "./fields.ts";
+import { readText } from "./load.ts";
 import { parseRouterConfig } from "./router.ts";
 import { parseServerConfig } from "./server.ts";
 
@@ -170,5 +174,30 @@ describe("small parts", () => {
     expect(didYouMean("intrface", ["interface", "role"])).toBe("interface");
     expect(didYouMean("onfailure", ["carriers", "onFailure"])).toBe("onFailure");
     expect(didYouMean("colour", ["interface", "role"])).toBeUndefined();
+  });
+});
+
+describe("reading a file", () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sennit-config-"));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test("of any size that a config can have", async () => {
+    const file = join(directory, "config.yaml");
+    const text = "é".repeat(1024 * 512);
+    await writeFile(file, text);
+    expect(await readText(file)).toBe(text);
+    await appendFile(file, "x");
+    await expect(readText(file)).rejects.toMatchObject({ code: "config-unreadable" });
+  });
+
+  test("ends, also where the file does not", async () => {
+    await expect(readText("/dev/zero")).rejects.toMatchObject({
+      causeClass: "config",
+      code: "config-unreadable",
+      message: expect.stringContaining("more than"),
+    });
   });
 });

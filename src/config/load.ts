@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
 import type { z } from "zod";
 import { SennitError, messageOf } from "../base/errors.ts";
 import { allowedAt, describeSchema, nodeAt, type SchemaNode } from "./describe.ts";
@@ -69,10 +70,10 @@ export async function loadConfig<S extends z.ZodType>(
 export async function readText(path: string): Promise<string> {
   try {
     await using file = await open(path, "r");
-    const { size } = await file.stat();
-    if (size > MAX_CONFIG_BYTES)
-      throw new Error(`${size} bytes are more than the ${MAX_CONFIG_BYTES} allowed`);
-    return await file.readFile("utf8");
+    // Pipes and devices have no size: only reading tells. `end` is the last byte that is read.
+    const bytes = await buffer(file.createReadStream({ autoClose: false, end: MAX_CONFIG_BYTES }));
+    if (bytes.length > MAX_CONFIG_BYTES) throw new Error(`more than the ${MAX_CONFIG_BYTES} bytes allowed`);
+    return bytes.toString("utf8");
   } catch (error) {
     throw new SennitError(
       "config",
