@@ -79,9 +79,10 @@ class IpMonitor implements KernelMonitor {
 
   #restartLater(onChange: () => void, why: object): void {
     if (this.#stopped) return;
-    this.#options.log.warn(why, "ip monitor ended, starting it again");
     this.#child = undefined;
     this.#cancelRestart = this.#options.clock.after(RESTART_DELAY_MS, () => {
+      // Not sooner: a signal that ends us all ends the monitor first.
+      this.#options.log.warn(why, "ip monitor ended, starting it again");
       this.start(onChange).then(
         // Whatever happened while nobody listened is told now that somebody does.
         () => this.#tell(onChange),

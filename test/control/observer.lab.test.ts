@@ -62,12 +62,34 @@ it("hears of a rule that somebody takes away", async () => {
   await expect.poll(() => pictures).toBeGreaterThan(before);
 });
 
-it("goes on when the monitor's process is killed, and tells what it may have missed", async () => {
+async function monitorPid(): Promise<number> {
   const { stdout } = await router.exec(["ip", "netns", "pids", router.netns]);
   const [pid = 0] = stdout.trim().split("\n").map(Number);
-  process.kill(pid, "SIGKILL");
+  return pid;
+}
+
+it("says nothing of a monitor that a signal to all of us ended first", async () => {
+  const pid = await monitorPid();
+  process.kill(pid, "SIGTERM");
+  // Gone for good: its end has been heard of.
+  await expect.poll(() => isGone(pid)).toBe(true);
+  await closer.close();
+  expect(log.lines).toEqual([]);
+});
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+it("goes on when the monitor's process is killed, and tells what it may have missed", async () => {
+  process.kill(await monitorPid(), "SIGKILL");
   await expect
-    .poll(() => log.lines.map(({ message }) => message))
+    .poll(() => log.lines.map(({ message }) => message), { timeout: 5_000 })
     .toContain("ip monitor ended, starting it again");
   await router.ip("link set wan0-peer down");
   await expect.poll(() => wan()?.carrier, { timeout: 5_000 }).toBe(false);
