@@ -27,6 +27,8 @@ export interface DataPlaneDeps {
   readonly tell: (event: DataMessage) => void;
 }
 
+/** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
+const LINES_A_MINUTE = 60;
 const INSTANCE_BYTES = 16;
 
 /** The server's share of the relay: carriers of many routers in, connections to targets out. */
@@ -43,7 +45,7 @@ export class ServerDataPlane implements DataPlane {
 
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
-    this.#log = limited(deps.log, deps.clock);
+    this.#log = limited(deps.log, deps.clock, { lines: LINES_A_MINUTE });
     this.#admission = new Admission(deps.wallClock);
   }
 
