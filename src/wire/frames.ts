@@ -1,4 +1,5 @@
 import {
+  ACK_FIN,
   CARRIER_FLOW,
   FrameType,
   HEADER_BYTES,
@@ -6,7 +7,6 @@ import {
   type ResetReason,
   type TrafficClass,
 } from "./constants.ts";
-import { ACK_FIN } from "./constants.ts";
 import { decodeTarget, encodeTarget, type Target } from "./address.ts";
 import { malformed, readOffset, Reader, writeOffset } from "./bytes.ts";
 
