@@ -6,6 +6,7 @@ import { listed } from "../config/problems.ts";
 import { selfArgv } from "../control/place.ts";
 import { LabClient, notRunning, runningLabs, serveLab } from "../lab/control.ts";
 import { FAULTS, faultNames } from "../lab/faults/kinds.ts";
+import type { LabStatus } from "../lab/status.ts";
 import { builtInTopologies, loadTopology, topologyText } from "../lab/topology/topology.ts";
 import { start } from "../linux/process.ts";
 import { renderLab } from "./lab-view.ts";
@@ -30,6 +31,10 @@ interface Named {
   readonly name?: string;
 }
 
+interface Printed {
+  readonly json?: true;
+}
+
 const named = (command: Command): Command =>
   command.option("-n, --name <name>", "which lab; needed only while several are up");
 
@@ -52,23 +57,24 @@ function upCommand(): Command {
     .option("-n, --name <name>", "what to call it; the topology's name unless told")
     .option("--seed <seed>", "the same seed gives the same losses and jitter")
     .option("-d, --detach", "return when it is up; it goes on in the background")
+    .option("--json", "write JSON: the status of the lab, once it is up")
     .action(async (topology: string, options: UpOptions) =>
       options.detach ? upDetached(topology, options) : upHere(topology, options),
     );
 }
 
-interface UpOptions extends Named {
+interface UpOptions extends Named, Printed {
   readonly seed?: string;
   readonly detach?: true;
 }
 
-async function upHere(topology: string, { name, seed }: UpOptions): Promise<void> {
+async function upHere(topology: string, { name, seed, json }: UpOptions): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   // From the start: a Ctrl-C while it is being built must not leave half of it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop());
   const served = await serveLab(topology, { ...(name && { name }), ...(seed && { seed }) });
   try {
-    for (const line of howToPlay(served.lab.name, served.lab.topology.about)) writeLine(line);
+    sayUp(await served.lab.status(), json);
     await Promise.race([served.asked, stopped, served.lab.broken]);
   } finally {
     await served.close();
@@ -80,7 +86,7 @@ const UP_TIMEOUT_MS = 30_000;
 const DOWN_TIMEOUT_MS = 15_000;
 const POLL_MS = 50;
 
-async function upDetached(topology: string, { name, seed }: UpOptions): Promise<void> {
+async function upDetached(topology: string, { name, seed, json }: UpOptions): Promise<void> {
   const lab = new LabClient(name ?? (await loadTopology(topology)).name);
   const child = await start(
     selfArgv("lab", "up", topology, "--name", lab.name, ...(seed === undefined ? [] : ["--seed", seed])),
@@ -101,8 +107,7 @@ async function upDetached(topology: string, { name, seed }: UpOptions): Promise<
       errors.replace(/^sennit: /, "").trim() || "the lab does not come up",
     );
   }
-  const { about } = await lab.status();
-  for (const line of howToPlay(lab.name, about)) writeLine(line);
+  sayUp(await lab.status(), json);
   // What keeps the lab must not keep us.
   child.stderr?.destroy();
   child.unref();
@@ -114,7 +119,12 @@ const isUp = (lab: LabClient, pid: number): Promise<boolean> =>
     () => false,
   );
 
-function howToPlay(name: string, about: string): string[] {
+function sayUp(status: LabStatus, json: true | undefined): void {
+  if (json) writeJson(status);
+  else for (const line of howToPlay(status)) writeLine(line);
+}
+
+function howToPlay({ name, about }: LabStatus): string[] {
   return [
     `${paint("bold", name)} is up: ${about}`,
     ...table(
@@ -134,7 +144,7 @@ function statusCommand(): Command {
   return named(new Command("status"))
     .description("Show links, queues, drops, NAT entries and faults")
     .option("--json", "write JSON: the lab named, or a list of those that are up")
-    .action(async (options: Named & { readonly json?: true }) => {
+    .action(async (options: Named & Printed) => {
       const names = options.name === undefined ? await runningLabs() : [options.name];
       const labs = await Promise.all(names.map((name) => new LabClient(name).status()));
       if (options.json) return writeJson(options.name === undefined ? labs : labs[0]);
@@ -182,9 +192,12 @@ function faultCommand(): Command {
     .argument("<fault>", "what goes wrong")
     .argument("<target>", "where: a link, a link's direction, a host, or an interface")
     .argument("[value]", 'how much, such as "2 %", "10 Mbit/s" or "100 ms"')
+    .option("--json", "write JSON: all faults there are now")
     .addHelpText("after", () => `\n${table(["Faults:", "target", "value", ""], rows).join("\n")}`)
-    .action(async (fault: string, target: string, value: string | undefined, options: Named) => {
-      await (await chosen(options)).fault(fault, target, value);
+    .action(async (fault: string, target: string, value: string | undefined, options: Named & Printed) => {
+      const lab = await chosen(options);
+      await lab.fault(fault, target, value);
+      if (options.json) writeJson((await lab.status()).faults);
     });
 }
 
@@ -201,8 +214,10 @@ function healCommand(): Command {
     .description("Take faults back: all, those of one kind, or one")
     .argument("[fault]")
     .argument("[target]")
-    .action(async (fault: string | undefined, target: string | undefined, options: Named) => {
+    .option("--json", "write JSON: the faults that were healed")
+    .action(async (fault: string | undefined, target: string | undefined, options: Named & Printed) => {
       const healed = await (await chosen(options)).heal(fault, target);
+      if (options.json) return writeJson(healed);
       for (const { fault, target, value } of healed)
         writeLine(`healed: ${[fault, target, value].join(" ").trim()}`);
       if (healed.length === 0) writeLine("nothing to heal");
@@ -225,20 +240,27 @@ function downCommand(): Command {
 }
 
 function topologiesCommand(): Command {
-  return new Command("topologies").description("List the topologies that are built in").action(async () => {
-    const rows = await Promise.all(
-      builtInTopologies().map(async (name) => [name, (await loadTopology(name)).about]),
-    );
-    for (const line of table(["", ""], rows).slice(1)) writeLine(line);
-  });
+  return new Command("topologies")
+    .description("List the topologies that are built in")
+    .option("--json", "write JSON")
+    .action(async ({ json }: Printed) => {
+      const topologies = await Promise.all(
+        builtInTopologies().map(async (name) => ({ name, about: (await loadTopology(name)).about })),
+      );
+      if (json) return writeJson(topologies);
+      const rows = topologies.map(({ name, about }) => [name, about]);
+      for (const line of table(["", ""], rows).slice(1)) writeLine(line);
+    });
 }
 
 function showCommand(): Command {
   return new Command("show")
     .description("Print a topology's file: a start for one of your own")
     .argument("<topology>", "built in, or a YAML file to check")
-    .action(async (topology: string) => {
-      await loadTopology(topology);
-      process.stdout.write(await topologyText(topology));
+    .option("--json", "write JSON: what the file says, with units taken off and defaults put in")
+    .action(async (topology: string, { json }: Printed) => {
+      const parsed = await loadTopology(topology);
+      if (json) writeJson(parsed);
+      else process.stdout.write(await topologyText(topology));
     });
 }

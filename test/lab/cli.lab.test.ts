@@ -93,6 +93,15 @@ describe("a lab in the background", () => {
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('such as "0.5 %"') });
   });
 
+  test("says all of it to programs, too", async () => {
+    const json = async (...args: readonly string[]): Promise<unknown> =>
+      JSON.parse((await sennit(...args, "--name", NAME, "--json")).out);
+    const loss = { fault: "loss", target: "l:up", value: "2 %" };
+    expect(await json("fault", "loss", "l:up", "2 %")).toEqual([loss]);
+    expect(await json("heal", "delay")).toEqual([]);
+    expect(await json("heal")).toEqual([loss]);
+  });
+
   test("goes down, and then is not there", async () => {
     expect(await sennit("down", "--name", NAME)).toMatchObject({ code: 0, err: "" });
     expect(await runningLabs()).not.toContain(NAME);
@@ -102,9 +111,10 @@ describe("a lab in the background", () => {
 
 describe("a lab in the foreground", () => {
   test.each(["SIGINT", "SIGTERM"] as const)("ends cleanly on %s", async (signal) => {
-    const child = await sennitLab("up", file, "--name", NAME);
+    const child = await sennitLab("up", file, "--name", NAME, "--json");
     if (child.stdout === null) throw new Error("no pipe");
-    await once(child.stdout, "data");
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    expect(labStatus.parse(JSON.parse(said.toString()))).toMatchObject({ name: NAME, pid: child.pid });
     expect(await runningLabs()).toContain(NAME);
     child.kill(signal);
     expect(await child.exited).toEqual({ code: 0, signal: null });
@@ -128,5 +138,14 @@ describe("topologies", () => {
     // What is shown is a topology file.
     const { out } = await sennit("show", "cascade");
     expect(parseTopology(out, "cascade")).toEqual(await loadTopology("cascade"));
+  });
+
+  test("are listed and shown to programs, too", async () => {
+    const cascade = await loadTopology("cascade");
+    const listed: unknown = JSON.parse((await sennit("topologies", "--json")).out);
+    expect(listed).toContainEqual({ name: "cascade", about: cascade.about });
+    expect(JSON.parse((await sennit("show", "cascade", "--json")).out)).toEqual(
+      JSON.parse(JSON.stringify(cascade)),
+    );
   });
 });
