@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 import { SennitError } from "./errors.ts";
 
 /** Where something can be reached, as people write it: "server.example:443", "192.0.2.1:443", "[2001:db8::1]:443". */
@@ -19,7 +19,7 @@ export function parseEndpoint(text: string): HostPort {
   const [, inBrackets, plain, digits] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text) ?? [];
   const host = inBrackets ?? plain;
   const port = Number(digits);
-  const known = inBrackets === undefined ? isHost(plain ?? "") : isIP(inBrackets) === 6;
+  const known = inBrackets === undefined ? isHost(plain ?? "") : ipaddr.IPv6.isValid(inBrackets);
   if (host === undefined || !known || port < 1 || port > 65_535 || text.length > MAX_BYTES) {
     throw new SennitError("config", "bad-endpoint", `found ${JSON.stringify(text)}, allowed is HOST:PORT`, {
       remedy: 'for example "vpn.example.net:443", "203.0.113.10:443" or "[2001:db8::10]:443"',
@@ -35,5 +35,5 @@ export function formatEndpoint({ host, port }: HostPort): string {
 
 /** An IPv4 address or a DNS name; a name of digits and dots alone is a mistyped address. */
 function isHost(host: string): boolean {
-  return /^[\d.]+$/.test(host) ? isIP(host) === 4 : NAME.test(host);
+  return /^[\d.]+$/.test(host) ? ipaddr.IPv4.isValidFourPartDecimal(host) : NAME.test(host);
 }
