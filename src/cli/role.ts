@@ -11,7 +11,7 @@ import { lockNamespace } from "../control/lock.ts";
 import type { DataMessage } from "../control/messages.ts";
 import { dataSocket, selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
-import { writeLine } from "./output.ts";
+import { writeJson, writeLine } from "./output.ts";
 
 /** What every role's config says. */
 interface RoleConfig {
@@ -87,27 +87,47 @@ export function cleanCommand(
     .addOption(
       new Option("--dir <path>", "its run directory, where the config file is of no use").conflicts("config"),
     )
-    .action(async ({ config, dir }: { readonly config: string; readonly dir?: string }) => {
-      if (dir !== undefined) return clean(dir, createLog({ name: role }));
-      const { directories, log } = await load(config);
-      return clean(directories.run, createLog({ name: role, level: log.level }));
+    .option("--json", "write JSON: what was found and taken away")
+    .action(async ({ config, dir, json }: CleanOptions) => {
+      const found = dir === undefined ? await load(config) : undefined;
+      const log = createLog({ name: role, level: found?.log.level ?? "info" });
+      const cleaned = await clean(dir ?? found?.directories.run ?? "", log);
+      if (json) writeJson(cleaned);
+      else for (const line of cleanedLines(cleaned)) writeLine(line);
     });
+}
+
+interface CleanOptions {
+  readonly config: string;
+  readonly dir?: string;
+  readonly json?: true;
+}
+
+interface Cleaned {
+  readonly stoppedData: boolean;
+  readonly changesTakenBack: number;
+}
+
+function cleanedLines({ stoppedData, changesTakenBack }: Cleaned): readonly string[] {
+  return [
+    ...(stoppedData ? ["stopped the data process"] : []),
+    changesTakenBack === 0
+      ? "nothing was left in the kernel"
+      : `took back ${changesTakenBack} changes in the kernel`,
+  ];
 }
 
 /**
  * Takes away what a killed role left behind: its data process and everything in the kernel that is its own. Throws
  * `already-running` where it was not killed.
  */
-async function clean(runDirectory: string, log: Log): Promise<void> {
+async function clean(runDirectory: string, log: Log): Promise<Cleaned> {
   await privateDirectory(runDirectory);
   await refuseRunning(socketPath(runDirectory));
   const unlock = await lockNamespace();
   try {
-    if (await stopDataProcess(dataSocket(runDirectory), systemClock)) writeLine("stopped the data process");
+    const stoppedData = await stopDataProcess(dataSocket(runDirectory), systemClock);
     const { done, errors } = await openKernel(runDirectory, log).reconciler.clean();
-    writeLine(
-      done.length === 0 ? "nothing was left in the kernel" : `took back ${done.length} changes in the kernel`,
-    );
     const [first] = errors;
     if (first !== undefined) {
       const rest = errors.map((error) => error.message).join("; ");
@@ -115,6 +135,7 @@ async function clean(runDirectory: string, log: Log): Promise<void> {
         cause: first,
       });
     }
+    return { stoppedData, changesTakenBack: done.length };
   } finally {
     unlock();
   }

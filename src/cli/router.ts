@@ -12,7 +12,7 @@ import { RouterDataPlane } from "../router/dataplane.ts";
 import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
-import { writeLine } from "./output.ts";
+import { writeJson, writeLine } from "./output.ts";
 import { cleanCommand, dataArgv, dataCommand, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/router.yaml";
@@ -34,11 +34,14 @@ export function routerCommand(): Command {
   withConfig(router.command("join"))
     .description("Belong to the server that made the token")
     .argument("<token>", "what `sennit server invite` printed; `-` reads it from standard input")
-    .action(async (token: string, options: Options) => {
+    .option("--json", "write JSON: the endpoints that will be dialled")
+    .action(async (token: string, options: Options & { readonly json?: true }) => {
       const { directories } = await loadRouterConfig(options.config);
       const text = token === "-" ? await readInput() : token;
       const { endpoints } = await join(await StateDir.open(directories.state), text);
-      writeLine(`joined: this router will dial ${endpoints.map(formatEndpoint).join(", ")}`);
+      const dialled = endpoints.map(formatEndpoint);
+      if (options.json) writeJson({ endpoints: dialled });
+      else writeLine(`joined: this router will dial ${dialled.join(", ")}`);
     });
 
   router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
