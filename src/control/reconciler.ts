@@ -54,6 +54,27 @@ export class Reconciler {
     });
   }
 
+  /**
+   * Takes out the MPTCP endpoint with that address and puts it in again: from there the kernel connects anew on every
+   * MPTCP connection. Only one that we made; the journal goes on naming it. Never rejects; in turn with `apply`.
+   */
+  renewEndpoint(address: string): Promise<readonly SennitError[]> {
+    return this.#inTurn(async () => {
+      const { ip, journal } = this.#deps;
+      try {
+        const found = ownEndpoints(await ip.endpoints(), journal.read());
+        const value = found.find((endpoint) => endpoint.address === address);
+        if (value === undefined) return [notOurs(address)];
+        const changes = (["del", "add"] as const).map(
+          (verb) => ({ object: "endpoint", verb, value }) as const,
+        );
+        return (await ip.run(changes)).map(({ error }) => error);
+      } catch (error) {
+        return [asSennitError(error)];
+      }
+    });
+  }
+
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(run);
     this.#last = result.catch(() => undefined);
@@ -102,10 +123,7 @@ export class Reconciler {
       part(() => ip.routes()),
       part(async () => {
         const [limits, endpoints] = await Promise.all([ip.limits(), ip.endpoints()]);
-        const own = endpoints.filter(({ id, address }) =>
-          record?.endpoints.some((ours) => ours.id === id && ours.address === address),
-        );
-        return { limits, endpoints, own };
+        return { limits, endpoints, own: ownEndpoints(endpoints, record) };
       }),
     ]);
     return { nft: table, rules, routes, mptcp, sysctls };
@@ -218,6 +236,18 @@ function notesOf(steps: readonly Step[], actual: ActualState): Notes {
     endpoints: actual.mptcp && [...actual.mptcp.own, ...added].map(name),
   };
 }
+
+/** Those that the journal names: the kernel notes no owner. */
+const ownEndpoints = (
+  endpoints: readonly Endpoint[],
+  record: JournalRecord | undefined,
+): readonly Endpoint[] =>
+  endpoints.filter(({ id, address }) =>
+    record?.endpoints.some((ours) => ours.id === id && ours.address === address),
+  );
+
+const notOurs = (address: string): SennitError =>
+  new SennitError("kernel", "endpoint-not-ours", `no MPTCP endpoint of ours has the address ${address}`);
 
 const asSennitError = (error: unknown): SennitError =>
   error instanceof SennitError
