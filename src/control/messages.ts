@@ -56,6 +56,10 @@ const subflowReport = z.object({
   localAddress: z.string(),
   remote: z.string(),
   rttMs: z.number().nullable(),
+  established: z.boolean(),
+  /** Since anything was heard on it, and for how long a segment has waited for an answer (0: none does). */
+  silentMs: z.number(),
+  unansweredMs: z.number(),
   ...traffic,
 });
 

@@ -1,4 +1,5 @@
 import { formatEndpoint } from "../linux/sockets.ts";
+import { unansweredMs } from "../wan/unanswered.ts";
 import type { Carrier } from "./carrier.ts";
 import type { Session } from "./session.ts";
 
@@ -31,6 +32,9 @@ function reportCarrier(carrier: Carrier, now: number) {
       localAddress: subflow.local.address,
       remote: formatEndpoint(subflow.remote),
       rttMs: subflow.rttMs ?? null,
+      established: subflow.state === "established",
+      silentMs: Math.min(subflow.lastAckRecvMs, subflow.lastDataRecvMs),
+      unansweredMs: unansweredMs(subflow),
       bytesIn: subflow.bytesReceived,
       bytesOut: subflow.bytesAcked,
     })),
