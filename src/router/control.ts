@@ -18,8 +18,10 @@ import { Rates } from "../control/rates.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
+import { routerMptcp } from "../netplan/mptcp.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
+import { Bonding } from "./bonding.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
@@ -55,6 +57,7 @@ export class RouterControl {
   readonly #startedAt: number;
   readonly #data: DataProcess;
   readonly #negative: NegativeCache;
+  readonly #bonding: Bonding;
   readonly #observer: Observer;
   #observed: Observations | undefined;
   #counters = deviceCounters();
@@ -75,6 +78,7 @@ export class RouterControl {
     this.#deps = deps;
     this.#startedAt = clock.now();
     this.#negative = new NegativeCache(kernel.nft, clock, log);
+    this.#bonding = new Bonding({ reconciler: kernel.reconciler, clock, log });
     this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
       this.#observed = observed;
       this.#adjustSoon();
@@ -124,7 +128,7 @@ export class RouterControl {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
     const wans = wanStatus(this.#intent(), this.#observed, this.#counters, this.#rates, this.#ages, now);
-    const problems = [...this.#problems, ...this.#troubles(wans)];
+    const problems = [...this.#problems, ...this.#troubles(wans), ...this.#bonding.problems];
     return {
       role: "router",
       version: VERSION,
@@ -248,6 +252,7 @@ export class RouterControl {
     this.#report = report;
     const paths = this.#paths;
     this.#view.update(this.#deps.clock.now(), report, (address) => wanOfAddress(paths, address));
+    this.#bonding.look(report, paths, routerMptcp(this.#intent(), paths).mptcp.endpoints);
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;
     this.#ports = ports;
