@@ -16,7 +16,7 @@ export default defineConfig({
           name: "lab",
           include: ["test/**/*.lab.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 120_000,
         },
       },

@@ -39,7 +39,7 @@ async function checkedDownload(bytes: number, progress = { bytes: 0 }): Promise<
 }
 
 /** Measured: 3 to 5 s after a first fault; up to 15 s where faults follow each other sooner than the pauses between repairs. */
-const CARRIES_WITHIN_MS = 45_000;
+const CARRIES_WITHIN_MS = 90_000;
 
 /** Downloads again and again until half a megabyte more has come over each of these WANs. */
 async function carry(wans: readonly Wan[]): Promise<void> {
