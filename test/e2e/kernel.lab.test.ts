@@ -105,6 +105,8 @@ it.each([
   router.kill("SIGKILL");
   if (both) process.kill(data, "SIGKILL");
   await router.exited;
+  // What is left of the rules leads nowhere, and so back to the routing table.
+  if (both) expect(await until(seenAs, direct, FAIL_OPEN_MS)).toBe(PUBLIC.fibre);
   expect(await kernel.snapshot()).not.toBe(before);
   const said = await site.pair.sennit("router", ["router", "clean"]);
   expect(said).toMatch(/^took back \d+ changes in the kernel$/m);
