@@ -57,7 +57,6 @@ const schema = z.strictObject({
 });
 
 export type RouterConfig = z.output<typeof schema>;
-export type WanConfig = RouterConfig["wans"][string];
 
 /** What the rules below need to see, of a file that may be wrong everywhere else. */
 const glimpse = z.object({

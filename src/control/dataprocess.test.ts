@@ -32,7 +32,6 @@ function create(argv: readonly [string, ...string[]] = [process.execPath, MAIN, 
   const reports: (DataReport | undefined)[] = [];
   const log = new MemoryLog();
   const data = new DataProcess({
-    role: "router",
     socket,
     argv,
     clock: systemClock,

@@ -15,7 +15,6 @@ import {
 } from "./messages.ts";
 
 export interface DataProcessOptions {
-  readonly role: "router" | "server";
   /** Unix socket of the data process. */
   readonly socket: string;
   /** Starts the data process. */

@@ -84,7 +84,6 @@ const sessionReport = z.object({
   flows: z.int(),
   carriers: z.array(carrierReport),
 });
-export type SessionReport = z.output<typeof sessionReport>;
 
 const enrolment = z.object({ router: z.object({ id: hex(32), name: z.string() }), invite: hex(8) });
 

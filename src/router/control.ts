@@ -84,7 +84,6 @@ export class RouterControl {
       this.#adjustSoon();
     });
     this.#data = new DataProcess({
-      role: "router",
       socket: dataSocket(config.directories.run),
       argv: dataArgv,
       clock,
@@ -169,8 +168,7 @@ export class RouterControl {
         remedy: null,
       });
     } else if (this.#report.intercepting === null) {
-      const connected = this.#report.sessions.some(({ carriers }) => carriers.length > 0);
-      const why = this.#report.trouble ?? (connected ? "the server does not answer" : "no carrier is up yet");
+      const why = this.#report.trouble ?? "no carrier is up yet";
       troubles.push({ code: "no-carrier", message: `new connections ${direct}: ${why}`, remedy: null });
     }
     return troubles;

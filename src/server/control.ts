@@ -45,7 +45,6 @@ export class ServerControl {
     this.#deps = deps;
     this.#startedAt = clock.now();
     this.#data = new DataProcess({
-      role: "server",
       socket: dataSocket(config.directories.run),
       argv: dataArgv,
       clock,

@@ -65,11 +65,6 @@ export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `errno ${errno}`;
 }
 
-/** The number for a name such as "ECONNREFUSED", or undefined where this system has none of that name. */
-export function errnoNumber(name: string): number | undefined {
-  return (os.errno as Readonly<Record<string, number>>)[name];
-}
-
 /** errno of the call just made on this thread. Read it before anything else is called. */
 export function lastErrno(): number {
   return koffi.errno();
