@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { connectedBy, type Connected } from "./connected.ts";
 import { faultNames, type FaultName } from "../../src/lab/faults/kinds.ts";
 import { Lab } from "../../src/lab/lab.ts";
 import { kernelSockets } from "../../src/linux/kernelsockets.ts";
-import type { Connection } from "../../src/linux/sockets.ts";
 import { endsOf, ping, quantile, throughput } from "./measure.ts";
 
 const SERVER = "203.0.113.10";
@@ -157,30 +157,18 @@ describe("a link that is worse", () => {
 });
 
 /** Connections from the router by one device to the web host, and the web host's ends of them. */
-async function connected(
-  transport: "mptcp" | "tcp",
-  device: string,
-  port: number,
-): Promise<{ client: Connection; server: Connection; close: () => Promise<void> }> {
-  const accepted = Promise.withResolvers<Connection>();
-  const listener = await kernelSockets(lab.netns("web")).listen(
-    { transport, local: { address: "::", port } },
-    accepted.resolve,
+function connected(transport: "mptcp" | "tcp", device: string, port: number): Promise<Connected> {
+  return connectedBy(
+    (onConnection) =>
+      kernelSockets(lab.netns("web")).listen({ transport, local: { address: "::", port } }, onConnection),
+    () =>
+      kernelSockets(lab.netns("router")).dial({
+        transport,
+        device,
+        remote: { address: WEB, port },
+        timeoutMs: 5000,
+      }),
   );
-  const client = await kernelSockets(lab.netns("router")).dial({
-    transport,
-    device,
-    remote: { address: WEB, port },
-    timeoutMs: 5000,
-  });
-  const server = await accepted.promise;
-  for (const { stream } of [client, server]) stream.on("error", () => undefined);
-  const close = async (): Promise<void> => {
-    client.reset();
-    server.reset();
-    await listener.close();
-  };
-  return { client, server, close };
 }
 
 describe("a middlebox that strips MPTCP", () => {

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectedBy, type Connected } from "./connected.ts";
 import { Lab } from "../../src/lab/lab.ts";
 import { parseTopology } from "../../src/lab/topology/topology.ts";
 import { kernelSockets } from "../../src/linux/kernelsockets.ts";
@@ -123,22 +124,14 @@ function listen(port: number, onConnection: (connection: Connection) => void): P
   );
 }
 
-async function connect(
-  port: number,
-): Promise<{ client: Connection; server: Connection; close: () => Promise<void> }> {
-  const accepted = Promise.withResolvers<Connection>();
-  const listener = await listen(port, accepted.resolve);
-  const client = await kernelSockets(lab.netns("inside")).dial({
-    transport: "tcp",
-    remote: { address: OUTSIDE, port },
-    timeoutMs: 5000,
-  });
-  const server = await accepted.promise;
-  for (const { stream } of [client, server]) stream.on("error", () => undefined);
-  const close = async (): Promise<void> => {
-    client.reset();
-    server.reset();
-    await listener.close();
-  };
-  return { client, server, close };
+function connect(port: number): Promise<Connected> {
+  return connectedBy(
+    (onConnection) => listen(port, onConnection),
+    () =>
+      kernelSockets(lab.netns("inside")).dial({
+        transport: "tcp",
+        remote: { address: OUTSIDE, port },
+        timeoutMs: 5000,
+      }),
+  );
 }
