@@ -25,7 +25,14 @@ const reportSchema = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      message: z.string().default(""),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).default([]),
+        }),
+      ),
     }),
   ),
 });
@@ -34,6 +41,13 @@ export interface Outcome {
   readonly count: Count;
   /** Full names. */
   readonly skipped: readonly string[];
+  readonly failures: readonly Failure[];
+}
+
+export interface Failure {
+  /** A test's full name, or the file that could not be loaded. */
+  readonly name: string;
+  readonly messages: readonly string[];
 }
 
 /**
@@ -48,15 +62,22 @@ export function countReport(report: unknown, exitedWell: boolean): Outcome {
   const broken = files.filter(
     (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
   );
-  let failed = tests.filter((test) => test.status === "failed").length + broken.length;
+  const failures = [
+    ...tests
+      .filter((test) => test.status === "failed")
+      .map((test) => ({ name: test.fullName, messages: test.failureMessages })),
+    ...broken.map((file) => ({ name: file.name, messages: file.message === "" ? [] : [file.message] })),
+  ];
+  let failed = failures.length;
   if (failed === 0 && (!exitedWell || tests.length === 0)) failed = 1;
   return {
     count: { passed, failed, skipped: skipped.length },
     skipped: skipped.map((test) => test.fullName),
+    failures,
   };
 }
 
 /** In CI what was skipped has failed. */
-export function judgeSkipped({ count }: Outcome, strict: boolean): Count {
+export function judgeSkipped({ count }: Pick<Outcome, "count">, strict: boolean): Count {
   return strict ? { ...count, failed: count.failed + count.skipped, skipped: 0 } : count;
 }

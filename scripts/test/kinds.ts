@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { countReport, judgeSkipped, type Count } from "./count.ts";
 
+/** The message and the first frames; all of it stands further up. */
+const FAILURE_LINES = 12;
+
 /** A script of package.json that passes or fails as a whole. */
 export async function runScript(script: string, timeoutMs: number): Promise<Count> {
   const well = await run(script, [], timeoutMs);
@@ -27,8 +30,15 @@ export async function runVitest({ script, only = [], timeoutMs, strict }: Vitest
     const well = await run(script, [...only, ...reporters], timeoutMs);
     const outcome = countReport(await readJson(file), well);
     for (const name of outcome.skipped) process.stdout.write(`   skipped: ${name}\n`);
+    for (const { name, messages } of outcome.failures) process.stdout.write(describeFailure(name, messages));
     return judgeSkipped(outcome, strict);
   });
+}
+
+/** Whoever reads only the end of a long log still learns what failed, and why. */
+function describeFailure(name: string, messages: readonly string[]): string {
+  const lines = messages.flatMap((message) => message.split("\n").slice(0, FAILURE_LINES));
+  return [`   FAILED: ${name}`, ...lines.map((line) => `      ${line}`), ""].join("\n");
 }
 
 const listSchema = z.array(z.object({ name: z.string(), file: z.string() }));
@@ -48,7 +58,7 @@ export async function skipVitest({ script, reason, strict }: SkipOptions): Promi
   });
   if (names.length === 0) return { passed: 0, failed: 1, skipped: 0 };
   for (const name of names) process.stdout.write(`   skipped (${reason}): ${name}\n`);
-  return judgeSkipped({ count: { passed: 0, failed: 0, skipped: names.length }, skipped: names }, strict);
+  return judgeSkipped({ count: { passed: 0, failed: 0, skipped: names.length } }, strict);
 }
 
 async function withReport<T>(use: (file: string) => Promise<T>): Promise<T> {

@@ -27,6 +27,18 @@ test("what is skipped is named, and has failed in CI", () => {
   expect(judgeSkipped(outcome, true)).toEqual({ passed: 1, failed: 2, skipped: 0 });
 });
 
+test("what failed is told again at the end, with its message", () => {
+  const failed = { fullName: "b", status: "failed", failureMessages: ["expected 1"] };
+  const files = [
+    { name: "x.test.ts", status: "failed", assertionResults: [{ fullName: "a", status: "passed" }, failed] },
+    { name: "y.test.ts", status: "failed", message: "cannot load", assertionResults: [] },
+  ];
+  expect(countReport(report(...files), false).failures).toEqual([
+    { name: "b", messages: ["expected 1"] },
+    { name: "y.test.ts", messages: ["cannot load"] },
+  ]);
+});
+
 test("the closing line and the exit code", () => {
   const passed = { passed: 3, failed: 0, skipped: 0 };
   const mixed = { passed: 1, failed: 2, skipped: 4 };
