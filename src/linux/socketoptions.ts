@@ -9,6 +9,7 @@ import {
   SOCKADDR_IN6_SIZE,
 } from "./ffi/sockaddr.ts";
 import { errnoName, lastErrno, libc } from "./ffi/libc.ts";
+import { withOwnPaths } from "./pathmanager.ts";
 
 /* linux/socket.h, linux/net.h, linux/in.h */
 const AF_INET6 = 10;
@@ -52,30 +53,33 @@ export function socketError(code: string, what: string, cause?: unknown): Sennit
 
 /** A socket ready for connect(2), everything set that must be set before. The caller owns the descriptor. */
 export function openDialSocket(options: DialOptions, remoteAddress: string): number {
-  return openSocket(options.transport, (fd) => {
-    setInt(fd, TCP_NODELAY, 1);
-    if (options.device !== undefined) set(fd, SO_BINDTODEVICE, Buffer.from(`${options.device}\0`));
-    if (options.mark !== undefined) setInt(fd, SO_MARK, options.mark);
-    if (options.tos !== undefined)
-      setInt(fd, familyOf(remoteAddress) === 4 ? IP_TOS : IPV6_TCLASS, options.tos);
-    if (options.notSentLowat !== undefined) setInt(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
-    if (options.keepAliveIdleMs !== undefined) {
-      const seconds = Math.max(1, Math.floor(options.keepAliveIdleMs / 1000));
-      setInt(fd, SO_KEEPALIVE, 1);
-      setInt(fd, TCP_KEEPIDLE, seconds);
-      // When one probe is lost, the kernel's default of 75 s until the next may be longer than the NAT remembers.
-      setInt(fd, TCP_KEEPINTVL, seconds);
+  const open = (): number => openSocket(options.transport, (fd) => prepareDial(fd, options, remoteAddress));
+  return options.paths === "ours" ? withOwnPaths(open) : open();
+}
+
+function prepareDial(fd: number, options: DialOptions, remoteAddress: string): void {
+  setInt(fd, TCP_NODELAY, 1);
+  if (options.device !== undefined) set(fd, SO_BINDTODEVICE, Buffer.from(`${options.device}\0`));
+  if (options.mark !== undefined) setInt(fd, SO_MARK, options.mark);
+  if (options.tos !== undefined)
+    setInt(fd, familyOf(remoteAddress) === 4 ? IP_TOS : IPV6_TCLASS, options.tos);
+  if (options.notSentLowat !== undefined) setInt(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
+  if (options.keepAliveIdleMs !== undefined) {
+    const seconds = Math.max(1, Math.floor(options.keepAliveIdleMs / 1000));
+    setInt(fd, SO_KEEPALIVE, 1);
+    setInt(fd, TCP_KEEPIDLE, seconds);
+    // When one probe is lost, the kernel's default of 75 s until the next may be longer than the NAT remembers.
+    setInt(fd, TCP_KEEPINTVL, seconds);
+  }
+  if (options.localAddress !== undefined) {
+    const local = normalAddress(options.localAddress);
+    if (familyOf(local) !== familyOf(remoteAddress)) {
+      throw socketError("EAFNOSUPPORT", `connect ${local} to ${remoteAddress}`);
     }
-    if (options.localAddress !== undefined) {
-      const local = normalAddress(options.localAddress);
-      if (familyOf(local) !== familyOf(remoteAddress)) {
-        throw socketError("EAFNOSUPPORT", `connect ${local} to ${remoteAddress}`);
-      }
-      // The port is then chosen by connect(2), unique per destination: 28,000 connections to each, not in all.
-      setInt(fd, IP_BIND_ADDRESS_NO_PORT, 1);
-      bindTo(fd, { address: local, port: 0 });
-    }
-  });
+    // The port is then chosen by connect(2), unique per destination: 28,000 connections to each, not in all.
+    setInt(fd, IP_BIND_ADDRESS_NO_PORT, 1);
+    bindTo(fd, { address: local, port: 0 });
+  }
 }
 
 /** A bound socket ready for listen(2). The caller owns the descriptor. */

@@ -27,6 +27,8 @@ export type Transport = "mptcp" | "tcp";
 export interface DialOptions {
   readonly transport: Transport;
   readonly remote: Endpoint;
+  /** Whose the further subflows of an MPTCP connection are: the kernel's, by its endpoints, or ours (PathManager). */
+  readonly paths?: "kernel" | "ours";
   /** Source address; must be one of this host's, and of the remote's family. */
   readonly localAddress?: string;
   /** Device that the connection is bound to, whatever the routing table prefers (SO_BINDTODEVICE). */

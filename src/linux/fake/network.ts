@@ -11,7 +11,8 @@ import {
   type ListenOptions,
   type Sockets,
 } from "../sockets.ts";
-import { type FakeLink, Link } from "./networklink.ts";
+import type { PathManager } from "../pathmanager.ts";
+import { type FakeLink, Link, type LinkEnds } from "./networklink.ts";
 
 export type { FakeLink } from "./networklink.ts";
 
@@ -77,6 +78,28 @@ export class FakeNetwork {
     };
   }
 
+  /** Of the hosts' MPTCP connections that asked for it. Further subflows are told of; bytes stay where they were. */
+  get pathManager(): PathManager {
+    const ask = (token: number, act: (link: Link) => string | undefined): void => {
+      const link = [...this.#links].find((one) => one.token === token);
+      const errno = link === undefined ? "EINVAL" : act(link);
+      if (errno !== undefined)
+        throw new SennitError("kernel", errno, `subflow of connection ${token}: ${errno}`);
+    };
+    return {
+      join: (token, { id, localAddress, remote, backup }) =>
+        ask(token, (link) => {
+          const local = { address: normalAddress(localAddress), port: this.#nextPort() };
+          const owner = [...this.#hosts.values()].find(({ own }) => own.has(link.client.address));
+          if (owner?.own.has(local.address) === false) return "EADDRNOTAVAIL";
+          return link.join(id, local, normalEndpoint(remote), backup);
+        }),
+      leave: (token, subflow) => ask(token, (link) => link.leave(subflow, true)),
+      end: (token, subflow) => ask(token, (link) => link.leave(subflow, false)),
+      setBackup: (token, subflow, backup) => ask(token, (link) => link.setBackup(subflow, backup)),
+    };
+  }
+
   /** The connections that are open now, oldest first. */
   get links(): readonly FakeLink[] {
     return [...this.#links];
@@ -114,7 +137,8 @@ export class FakeNetwork {
         } else if (listening === undefined) settle(() => reject(socketError("ECONNREFUSED", what)));
         else {
           const mptcp = !this.stripMptcp && transport === "mptcp" && listening.options.transport === "mptcp";
-          settle(() => resolve(this.#join(listening, { client, server: remote, mptcp })));
+          const ownPaths = options.paths === "ours";
+          settle(() => resolve(this.#connect(listening, { client, server: remote, mptcp, ownPaths })));
         }
       };
       const timers = [
@@ -125,10 +149,7 @@ export class FakeNetwork {
     });
   }
 
-  #join(
-    listening: Listening,
-    ends: { readonly client: Endpoint; readonly server: Endpoint; readonly mptcp: boolean },
-  ): Connection {
+  #connect(listening: Listening, ends: LinkEnds): Connection {
     const link = new Link(this.#clock, this.#latencyMs, ends);
     this.#links.add(link);
     link.onClosed(() => this.#links.delete(link));

@@ -1,8 +1,16 @@
 import type { Clock } from "../../base/clock.ts";
-import { type ConnectionInfo, plainInfo } from "../mptcpinfo.ts";
+import { type ConnectionInfo, plainInfo, type SubflowInfo } from "../mptcpinfo.ts";
+import type { Tuple } from "../sockdiag.ts";
 import type { Connection, Endpoint } from "../sockets.ts";
 import type { TcpInfo } from "../tcpinfo.ts";
 import { FakeStream, Wire } from "./networkstream.ts";
+
+/** A subflow that joined. It is only told of: all bytes go, and count, where the connection began. */
+interface Joined {
+  readonly id: number;
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+}
 
 /** A connection as seen from outside. */
 export interface FakeLink {
@@ -10,11 +18,20 @@ export interface FakeLink {
   /** Where the client wanted to go. */
   readonly server: Endpoint;
   readonly mptcp: boolean;
+  /** Of the client's subflows, those whose use waits until no other is left. */
+  readonly backups: readonly Endpoint[];
   /** Loses everything in both directions until thawed; nobody is told. */
   freeze(): void;
   thaw(): void;
   /** RST to both ends. */
   cut(): void;
+}
+
+export interface LinkEnds {
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly mptcp: boolean;
+  readonly ownPaths: boolean;
 }
 
 /** Two ends and a wire each way. */
@@ -26,36 +43,78 @@ export class Link implements FakeLink {
   readonly serverEnd: Connection;
   readonly #wires: readonly [Wire, Wire];
   readonly #streams: readonly [FakeStream, FakeStream];
+  /** Whether the client makes the further subflows itself, and those it made. */
+  readonly #ownPaths: boolean;
+  #began = true;
+  #joined: readonly Joined[] = [];
+  #backups: readonly Endpoint[] = [];
   #frozen = false;
   #silenced = false;
 
-  constructor(
-    clock: Clock,
-    latencyMs: number,
-    ends: { readonly client: Endpoint; readonly server: Endpoint; readonly mptcp: boolean },
-  ) {
+  constructor(clock: Clock, latencyMs: number, ends: LinkEnds) {
     this.client = ends.client;
     this.server = ends.server;
     this.mptcp = ends.mptcp;
+    this.#ownPaths = ends.ownPaths;
     const [up, down] = [new Wire(clock, latencyMs), new Wire(clock, latencyMs)];
     this.#wires = [up, down];
     const [client, server] = [new FakeStream(down, up, ends.mptcp), new FakeStream(up, down, ends.mptcp)];
     this.#streams = [client, server];
     const roundTripMs = 2 * latencyMs;
-    this.clientEnd = endOf(
-      client,
-      { ...ends, local: ends.client, remote: ends.server },
-      up,
-      down,
-      roundTripMs,
+    const subflows = (near: "client" | "server"): readonly Tuple[] => {
+      const far = near === "client" ? "server" : "client";
+      return this.#subflows.map((one) => ({ local: one[near], remote: one[far] }));
+    };
+    this.clientEnd = endOf(client, { near: ends.client, far: ends.server }, ends.mptcp, () =>
+      subflows("client").map((one) => ({ ...tcpInfoOf(up, down, roundTripMs), ...one })),
     );
-    this.serverEnd = endOf(
-      server,
-      { ...ends, local: ends.server, remote: ends.client },
-      down,
-      up,
-      roundTripMs,
+    this.serverEnd = endOf(server, { near: ends.server, far: ends.client }, ends.mptcp, () =>
+      subflows("server").map((one) => ({ ...tcpInfoOf(down, up, roundTripMs), ...one })),
     );
+  }
+
+  /** The kernel's name for the connection at the client. */
+  get token(): number {
+    return tokenOf(this.client, this.server);
+  }
+
+  get backups(): readonly Endpoint[] {
+    return this.#backups;
+  }
+
+  /** The errno with which the client's kernel refuses one more subflow; undefined when it is made. */
+  join(id: number, client: Endpoint, server: Endpoint, backup: boolean): string | undefined {
+    if (!this.mptcp || !this.#ownPaths) return "EINVAL";
+    if (this.#wires.some(({ takenBytes }) => takenBytes === 0)) return "ENOTCONN";
+    const clash = this.#joined.some((one) => (one.client.address === client.address) !== (one.id === id));
+    if (clash || isV4(client) !== isV4(server)) return "EINVAL";
+    if (server.port !== this.server.port) return "EINVAL";
+    this.#joined = [...this.#joined, { id, client, server }];
+    if (backup) this.#backups = [...this.#backups, client];
+    return undefined;
+  }
+
+  /** Ends one subflow, or all from the same address. */
+  leave({ local }: Tuple, all: boolean): string | undefined {
+    if (!this.mptcp || !this.#ownPaths) return "EINVAL";
+    if (!this.#subflows.some(({ client }) => same(client, local))) return "ESRCH";
+    const stays = ({ client }: { readonly client: Endpoint }): boolean =>
+      all ? client.address !== local.address : !same(client, local);
+    this.#began &&= stays(this);
+    this.#joined = this.#joined.filter(stays);
+    return undefined;
+  }
+
+  setBackup({ local }: Tuple, backup: boolean): string | undefined {
+    if (!this.mptcp || !this.#ownPaths || !this.#subflows.some(({ client }) => same(client, local)))
+      return "EINVAL";
+    this.#backups = this.#backups.filter((one) => !same(one, local));
+    if (backup) this.#backups = [...this.#backups, local];
+    return undefined;
+  }
+
+  get #subflows(): readonly { readonly client: Endpoint; readonly server: Endpoint }[] {
+    return [...(this.#began ? [this] : []), ...this.#joined];
   }
 
   get closed(): boolean {
@@ -92,31 +151,41 @@ export class Link implements FakeLink {
   }
 }
 
-interface End {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  readonly mptcp: boolean;
-}
+const same = (a: Endpoint, b: Endpoint): boolean => a.address === b.address && a.port === b.port;
+const isV4 = ({ address }: Endpoint): boolean => !address.includes(":");
+const tokenOf = (near: Endpoint, far: Endpoint): number => near.port * 0x1_0000 + far.port;
 
 function endOf(
   stream: FakeStream,
-  { local, remote, mptcp }: End,
-  out: Wire,
-  into: Wire,
-  roundTripMs: number,
+  { near, far }: { readonly near: Endpoint; readonly far: Endpoint },
+  mptcp: boolean,
+  subflows: () => readonly SubflowInfo[],
 ): Connection {
   return {
     stream,
-    local,
-    remote,
+    local: near,
+    remote: far,
     reset: () => stream.reset(),
     info(): ConnectionInfo | undefined {
       if (stream.destroyed) return undefined;
-      const info = plainInfo(tcpInfoOf(out, into, roundTripMs), local, remote);
-      return mptcp ? { ...info, mptcp, token: local.port * 0x1_0000 + remote.port } : info;
+      const [first, ...others] = subflows();
+      const info = first === undefined ? NO_SUBFLOW : plainInfo(first, first.local, first.remote);
+      return mptcp
+        ? { ...info, mptcp, token: tokenOf(near, far), subflows: [...info.subflows, ...others] }
+        : info;
     },
   };
 }
+
+const NO_SUBFLOW: ConnectionInfo = {
+  mptcp: true,
+  token: undefined,
+  bytesSent: 0,
+  bytesAcked: 0,
+  bytesReceived: 0,
+  bytesRetrans: 0,
+  subflows: [],
+};
 
 function tcpInfoOf(out: Wire, into: Wire, roundTripMs: number): TcpInfo {
   return {
