@@ -1,6 +1,6 @@
 # The two commands are `make demo` and `make test`; both work on a fresh machine. `make help` tells the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit lab-test format
+.PHONY: help setup demo test check unit lab-test format bench
 
 RUN := node_modules/.bin/node scripts/test.ts
 
@@ -15,6 +15,10 @@ demo: setup ## two WANs, one download, live (ARGS="--once --out FILE")
 
 test: setup ## everything that can be tested here
 	@$(RUN)
+
+bench: ## measure beside the peers (ARGS="--only ID,ID --out FILE", ARGS=--list)
+	@scripts/setup bench/debian-packages.txt
+	@node_modules/.bin/node --disable-warning=ExperimentalWarning bench/main.ts $(ARGS)
 
 check: setup ## types, lint, format and the rules of the house
 	@$(RUN) types lint format house

@@ -1,0 +1,43 @@
+import { messageOf } from "../src/base/errors.ts";
+import type { Context } from "./bench.ts";
+import type { Stand } from "./stand.ts";
+
+/** What was measured of each, one value a round, and who failed on the way. */
+export interface Contest<T> {
+  readonly rounds: ReadonlyMap<string, readonly T[]>;
+  readonly failures: readonly string[];
+}
+
+export interface ContestOptions<T> {
+  readonly rounds: number;
+  readonly measure: (stand: Stand) => Promise<T>;
+  /** How a value is told as soon as it is there. */
+  readonly tell: (value: T) => string;
+}
+
+/**
+ * Measures all stands in turn, round after round, so that what disturbs the machine for a while disturbs all of them.
+ * Before, each is measured once for nothing. A stand that fails is left out from then on, and out of the result.
+ */
+export async function contest<T>(
+  stands: readonly Stand[],
+  { say }: Pick<Context, "say">,
+  { rounds, measure, tell }: ContestOptions<T>,
+): Promise<Contest<T>> {
+  const values = new Map(stands.map((stand) => [stand, [] as T[]]));
+  const failures: string[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    for (const [stand, measured] of values) {
+      try {
+        const value = await measure(stand);
+        if (round > 0) measured.push(value);
+        say(`${round === 0 ? "warm-up" : `round ${round} of ${rounds}`}: ${stand.name} ${tell(value)}`);
+      } catch (error) {
+        values.delete(stand);
+        failures.push(messageOf(error));
+        say(messageOf(error));
+      }
+    }
+  }
+  return { rounds: new Map([...values].map(([{ name }, measured]) => [name, measured])), failures };
+}

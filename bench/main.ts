@@ -1,0 +1,89 @@
+import { writeFile } from "node:fs/promises";
+import { Closer } from "../src/base/closer.ts";
+import { explain, messageOf, SennitError } from "../src/base/errors.ts";
+import { EXIT, exitCodeOf } from "../src/cli/exit.ts";
+import { writeLine } from "../src/cli/output.ts";
+import type { Bench, Outcome } from "./bench.ts";
+import { readOptions, USAGE, type Options } from "./options.ts";
+import { BENCHES } from "./registry.ts";
+import { listOf, rowOf, tableOf, type Row } from "./report.ts";
+
+/** One measurement, everything included, may take as long; then it has failed. */
+const LIMIT_MS = 20 * 60_000;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = readOptions(args, BENCHES);
+    if (options.help) writeLine(USAGE);
+    else if (options.list) for (const line of listOf(BENCHES)) writeLine(line);
+    else return await measure(options);
+    return EXIT.ok;
+  } catch (error) {
+    say(`bench: ${explain(error)}`);
+    if (error instanceof SennitError && error.code === "bench-usage") say(USAGE);
+    return exitCodeOf(error);
+  }
+}
+
+async function measure(options: Options): Promise<number> {
+  // Before anything is measured: who cannot write there should not wait half an hour to hear of it.
+  if (options.out !== undefined) await write(options.out, []);
+  const stopped = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
+  }
+  const rows: Row[] = [];
+  for (const bench of options.benches) {
+    rows.push(rowOf(bench.id, await run(bench, options, stopped.signal)));
+    if (stopped.signal.aborted) break;
+    // As it comes: the rows that are there outlive whatever ends us.
+    if (options.out !== undefined) await write(options.out, rows);
+  }
+  for (const line of tableOf(rows)) writeLine(line);
+  return rows.every(({ ok }) => ok) ? EXIT.ok : EXIT.failure;
+}
+
+/** One measurement, in bounded time; nothing of it is left afterwards. */
+async function run(bench: Bench, options: Options, stopped: AbortSignal): Promise<Outcome> {
+  const startedAt = performance.now();
+  const closer = new Closer();
+  const end = Promise.withResolvers<never>();
+  const late = setTimeout(() => end.reject(new Error(`no end after ${LIMIT_MS / 60_000} min`)), LIMIT_MS);
+  const stop = (): void => end.reject(stopped.reason);
+  stopped.addEventListener("abort", stop);
+  const running = bench.run({
+    rounds: (usual) => options.rounds ?? usual,
+    seconds: (usual) => options.seconds ?? usual,
+    closer,
+    say: (line) => say(`${bench.id}: ${line}`),
+  });
+  try {
+    return await Promise.race([running, end.promise]);
+  } catch (error) {
+    return { rounds: [], figures: [], failures: [messageOf(error)] };
+  } finally {
+    clearTimeout(late);
+    stopped.removeEventListener("abort", stop);
+    await closer.close();
+    // It may have been in the middle of building something: that is undone once it is there.
+    await running.catch(() => undefined);
+    await closer.close();
+    say(`${bench.id}: took ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  }
+}
+
+async function write(path: string, rows: readonly Row[]): Promise<void> {
+  try {
+    await writeFile(path, `${JSON.stringify(rows, undefined, 2)}\n`);
+  } catch (cause) {
+    throw new SennitError("config", "out-unwritable", `the figures cannot be written: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

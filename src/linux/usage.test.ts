@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { cpuSeconds, cpuTicks, processesIn, rssBytes } from "./usage.ts";
+
+test("time is that of the process and of its children, whatever its name", () => {
+  const fields = "S 1 1 1 0 -1 4194560 1 0 0 0 100 20 3 4 20 0 1 0 5 6 7";
+  expect(cpuTicks(`42 (a) name (b) ${fields}`)).toBe(127);
+});
+
+test("our own time grows as we work, and our memory is what Node says", () => {
+  const [before, start] = [cpuSeconds([process.pid]), process.cpuUsage()];
+  while (process.cpuUsage(start).user < 200_000);
+  expect(cpuSeconds([process.pid]) - before).toBeGreaterThan(0.1);
+  const share = rssBytes([process.pid]) / process.memoryUsage.rss();
+  expect(share).toBeGreaterThan(0.8);
+  expect(share).toBeLessThan(1.25);
+});
+
+test("what is gone counts as nothing", () => {
+  // Beyond the largest pid_max.
+  const nobody = 2 ** 22 + 1;
+  expect(cpuSeconds([nobody])).toBe(0);
+  expect(rssBytes([nobody])).toBe(0);
+});
+
+test("the processes of a namespace are found, ours excepted", () => {
+  const here = processesIn("/proc/self/ns/net");
+  expect(here).toContain(process.ppid);
+  expect(here).not.toContain(process.pid);
+});
