@@ -59,6 +59,8 @@ export async function program(args: readonly string[]): Promise<Command> {
     const command = args.includes(name) ? await load() : new Command(name).description(summary);
     sennit.addCommand(command.summary(summary));
   }
+  // Only control asks for it.
+  if (args[0] === "data") sennit.addCommand((await import("./data.ts")).dataCommand(), { hidden: true });
   throwInsteadOfExit(sennit);
   return sennit;
 }
