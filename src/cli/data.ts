@@ -4,14 +4,8 @@ import { messageOf } from "../base/errors.ts";
 import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
 import { DataHost, type DataHostOptions } from "../control/datahost.ts";
-import { dataSocket, selfArgv } from "../control/place.ts";
+import { dataSocket } from "../control/place.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
-
-/** What every role's config says. */
-export interface RoleConfig {
-  readonly directories: { readonly run: string };
-  readonly log: { readonly level: LogLevel };
-}
 
 type CreatePlane = DataHostOptions["createPlane"];
 
@@ -29,13 +23,8 @@ const PLANES: Readonly<Record<Role, (log: Log) => Promise<CreatePlane>>> = {
   },
 };
 
-/** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */
-export function dataArgv(role: Role, { directories, log }: RoleConfig): readonly [string, ...string[]] {
-  return selfArgv("data", role, "--dir", directories.run, "--log-level", log.level);
-}
-
 /**
- * The command behind `dataArgv`. It stands apart from the roles' own commands because what this file imports is what a
+ * The command behind `dataArgv` (role.ts). It stands apart from the roles' own commands because what this file imports is what a
  * data process weighs: no config, no API, no command but this.
  */
 export function dataCommand(): Command {

@@ -2,15 +2,20 @@ import { Command, Option } from "commander";
 import { refuseRunning, socketPath } from "../api/listen.ts";
 import { systemClock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
-import { createLog, type Log } from "../base/log.ts";
+import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
 import { stopDataProcess } from "../control/dataprocess.ts";
 import { openKernel } from "../control/kernel.ts";
 import { lockNamespace } from "../control/lock.ts";
-import { dataSocket } from "../control/place.ts";
+import { dataSocket, selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
-import type { RoleConfig } from "./data.ts";
 import { writeJson, writeLine } from "./output.ts";
+
+/** What every role's config says. */
+interface RoleConfig {
+  readonly directories: { readonly run: string };
+  readonly log: { readonly level: LogLevel };
+}
 
 interface Program {
   start(): Promise<void>;
@@ -34,6 +39,11 @@ export async function runUntilSignal(program: Program, log: Log): Promise<void> 
   } finally {
     unlock();
   }
+}
+
+/** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */
+export function dataArgv(role: Role, { directories, log }: RoleConfig): readonly [string, ...string[]] {
+  return selfArgv("data", role, "--dir", directories.run, "--log-level", log.level);
 }
 
 /** `sennit ROLE clean`. */

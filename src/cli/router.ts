@@ -10,9 +10,8 @@ import { RouterControl } from "../router/control.ts";
 import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
-import { dataArgv } from "./data.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/router.yaml";
 

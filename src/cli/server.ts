@@ -13,9 +13,8 @@ import { ServerControl } from "../server/control.ts";
 import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
-import { dataArgv } from "./data.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/server.yaml";
 
