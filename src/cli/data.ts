@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { Argument, Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
@@ -49,5 +50,7 @@ async function runData(host: DataHost, log: Log): Promise<void> {
   // Ctrl-C in a terminal is control's affair; it tells us.
   process.on("SIGINT", () => undefined);
   process.once("SIGTERM", () => host.stop());
+  // Now, because a process that is killed one day writes nothing.
+  flushCompileCache();
   await host.run();
 }

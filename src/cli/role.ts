@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { Command, Option } from "commander";
 import { refuseRunning, socketPath } from "../api/listen.ts";
 import { systemClock } from "../base/clock.ts";
@@ -31,6 +32,8 @@ export async function runUntilSignal(program: Program, log: Log): Promise<void> 
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
   const unlock = await lockNamespace();
+  // Now, because a process that is killed one day writes nothing.
+  flushCompileCache();
   try {
     await program.start();
     log.info({}, "running");
