@@ -5,6 +5,7 @@ import { createLog } from "../base/log.ts";
 import { loadRouterConfig } from "../config/router.ts";
 import { openKernel } from "../control/kernel.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
+import { kernelPathManager } from "../linux/pathmanager.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
 import { RouterControl } from "../router/control.ts";
@@ -47,7 +48,14 @@ export function routerCommand(): Command {
   router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
   const data = dataCommand(
     "router",
-    (log, tell) => new RouterDataPlane({ sockets: kernelSockets(), clock: systemClock, log, tell }),
+    (log, tell) =>
+      new RouterDataPlane({
+        sockets: kernelSockets(),
+        paths: kernelPathManager(),
+        clock: systemClock,
+        log,
+        tell,
+      }),
   );
   router.addCommand(data, { hidden: true });
   return router;

@@ -21,8 +21,8 @@ import { RouterDataPlane } from "./dataplane.ts";
 const SERVER = { address: "203.0.113.1", port: 443 };
 const WEB = { address: "198.51.100.80", port: 80 };
 const WAYS = [
-  { name: "fibre", localAddress: "203.0.113.11" },
-  { name: "lte", localAddress: "203.0.113.12" },
+  { name: "fibre", localAddress: "203.0.113.11", backup: false },
+  { name: "lte", localAddress: "203.0.113.12", backup: false },
 ];
 const INVITE = { id: randomBytes(8), secret: randomBytes(24) };
 
@@ -77,7 +77,7 @@ beforeEach(() => {
   const serverHost = network.host("server", { addresses: [SERVER.address] });
   user = network.host("user", { addresses: ["10.0.0.2"], gateway: "router" });
   web = network.host("web", { addresses: [WEB.address] });
-  router = new RouterDataPlane({ sockets: routerHost, clock, log, tell });
+  router = new RouterDataPlane({ sockets: routerHost, paths: network.pathManager, clock, log, tell });
   server = new ServerDataPlane({
     sockets: serverHost,
     clock,
