@@ -49,16 +49,19 @@ export const COMMANDS: readonly Entry[] = [
   },
 ];
 
-/** The program with the commands named in `args` loaded in full, all others as their line in the help. */
+/** The program with the command that `args` name loaded in full, all others as their line in the help. */
 export async function program(args: readonly string[]): Promise<Command> {
   const sennit = new Command("sennit")
     .description("Several internet connections joined into one, faster and unbreakable")
     .version(VERSION)
     .addHelpText("after", `\n${EXIT_CODES}`);
+  const asked = args[0] === "help" ? args[1] : args[0];
   for (const { name, summary, load } of COMMANDS) {
-    const command = args.includes(name) ? await load() : new Command(name).description(summary);
+    const command = name === asked ? await load() : new Command(name).description(summary);
     sennit.addCommand(command.summary(summary));
   }
+  // Only control asks for it.
+  if (asked === "data") sennit.addCommand((await import("./data.ts")).dataCommand(), { hidden: true });
   throwInsteadOfExit(sennit);
   return sennit;
 }

@@ -1,14 +1,12 @@
 import { Command, Option } from "commander";
 import { refuseRunning, socketPath } from "../api/listen.ts";
 import { systemClock } from "../base/clock.ts";
-import { messageOf, SennitError } from "../base/errors.ts";
+import { SennitError } from "../base/errors.ts";
 import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
-import { DataHost, type DataPlane } from "../control/datahost.ts";
 import { stopDataProcess } from "../control/dataprocess.ts";
 import { openKernel } from "../control/kernel.ts";
 import { lockNamespace } from "../control/lock.ts";
-import type { DataMessage } from "../control/messages.ts";
 import { dataSocket, selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
 import { writeJson, writeLine } from "./output.ts";
@@ -45,34 +43,7 @@ export async function runUntilSignal(program: Program, log: Log): Promise<void> 
 
 /** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */
 export function dataArgv(role: Role, { directories, log }: RoleConfig): readonly [string, ...string[]] {
-  return selfArgv(role, "data", "--dir", directories.run, "--log-level", log.level);
-}
-
-/** The command behind `dataArgv`. */
-export function dataCommand(
-  role: Role,
-  createPlane: (log: Log, tell: (event: DataMessage) => void) => DataPlane,
-): Command {
-  return new Command("data")
-    .requiredOption("--dir <path>")
-    .requiredOption("--log-level <level>")
-    .action(async ({ dir, logLevel }: { readonly dir: string; readonly logLevel: LogLevel }) => {
-      const log = createLog({ name: `${role}-data`, level: logLevel });
-      const socket = dataSocket(dir);
-      await runData(new DataHost({ role, socket, log, createPlane: (tell) => createPlane(log, tell) }), log);
-    });
-}
-
-/** Runs a data process until control or a signal stops it. What nobody expected is logged before it ends us. */
-async function runData(host: DataHost, log: Log): Promise<void> {
-  process.on("uncaughtException", (error) => {
-    log.error({ err: error }, `data process failed: ${messageOf(error)}`);
-    process.exit(1);
-  });
-  // Ctrl-C in a terminal is control's affair; it tells us.
-  process.on("SIGINT", () => undefined);
-  process.once("SIGTERM", () => host.stop());
-  await host.run();
+  return selfArgv("data", role, "--dir", directories.run, "--log-level", log.level);
 }
 
 /** `sennit ROLE clean`. */

@@ -4,17 +4,14 @@ import { formatEndpoint } from "../base/endpoint.ts";
 import { createLog } from "../base/log.ts";
 import { loadRouterConfig } from "../config/router.ts";
 import { openKernel } from "../control/kernel.ts";
-import { kernelSockets } from "../linux/kernelsockets.ts";
-import { kernelPathManager } from "../linux/pathmanager.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
 import { RouterControl } from "../router/control.ts";
-import { RouterDataPlane } from "../router/dataplane.ts";
 import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, dataArgv, dataCommand, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/router.yaml";
 
@@ -46,18 +43,6 @@ export function routerCommand(): Command {
     });
 
   router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
-  const data = dataCommand(
-    "router",
-    (log, tell) =>
-      new RouterDataPlane({
-        sockets: kernelSockets(),
-        paths: kernelPathManager(),
-        clock: systemClock,
-        log,
-        tell,
-      }),
-  );
-  router.addCommand(data, { hidden: true });
   return router;
 }
 

@@ -9,14 +9,12 @@ import { createLog } from "../base/log.ts";
 import { parseDuration } from "../base/units.ts";
 import { loadServerConfig, type ServerConfig } from "../config/server.ts";
 import { openKernel } from "../control/kernel.ts";
-import { kernelSockets } from "../linux/kernelsockets.ts";
 import { ServerControl } from "../server/control.ts";
-import { ServerDataPlane } from "../server/dataplane.ts";
 import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, dataArgv, dataCommand, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
 
 const DEFAULT_FILE = "/etc/sennit/server.yaml";
 
@@ -54,12 +52,6 @@ export function serverCommand(): Command {
     });
 
   server.addCommand(cleanCommand("server", DEFAULT_FILE, loadServerConfig));
-  const data = dataCommand(
-    "server",
-    (log, tell) =>
-      new ServerDataPlane({ sockets: kernelSockets(), clock: systemClock, wallClock: Date.now, log, tell }),
-  );
-  server.addCommand(data, { hidden: true });
   return server;
 }
 

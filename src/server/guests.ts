@@ -5,7 +5,6 @@ import { serverOrders } from "../control/messages.ts";
 import { formatEndpoint, parseEndpoint } from "../base/endpoint.ts";
 import { encodeToken } from "../wire/token.ts";
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES } from "../wire/hello.ts";
-import { createServerIdentity } from "../relay/certificate.ts";
 import { hashSecret, type Enrolment, type Guests, type KnownInvite } from "../relay/admission.ts";
 import { pinOf, type ServerIdentity } from "../relay/identity.ts";
 import type { StateDir } from "../store/state-dir.ts";
@@ -38,6 +37,8 @@ export class GuestBook {
   async identity(): Promise<ServerIdentity> {
     const known = await this.#state.read("identity", identitySchema);
     if (known !== undefined) return known;
+    // Its library is a sixth of a control process's memory, and is needed once in a server's life.
+    const { createServerIdentity } = await import("../relay/certificate.ts");
     const identity = await createServerIdentity();
     await this.#state.write("identity", identity);
     return identity;
