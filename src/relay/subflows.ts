@@ -162,7 +162,7 @@ export class Subflows {
           const remote = this.#remote(carrier, localAddress);
           if (remote === undefined) return;
           known.lookNow = true;
-          paths.join(token, { id: known.idOf(localAddress), localAddress, remote, backup: step.backup });
+          paths.join(token, { id: known.idOf(localAddress), localAddress, remote, backup: true });
           return;
         }
         case "leave": {

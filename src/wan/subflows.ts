@@ -35,9 +35,12 @@ export interface PathsSight {
   readonly best: string | undefined;
 }
 
-/** What is to be done about a carrier's subflows. `leave` ends all from that address and tells the peer, `end` one. */
+/**
+ * What is to be done about a carrier's subflows. One joins as a backup; what else it is to be is said once it works.
+ * `leave` ends all from that address and tells the peer, `end` ends one.
+ */
 export type PathStep =
-  | { readonly do: "join"; readonly way: Way; readonly backup: boolean; readonly repairs: number }
+  | { readonly do: "join"; readonly way: Way; readonly repairs: number }
   | { readonly do: "leave" | "end"; readonly subflow: SubflowSight }
   | { readonly do: "set-backup"; readonly subflow: SubflowSight; readonly backup: boolean };
 
@@ -102,9 +105,7 @@ export class CarrierPaths {
     const normal = this.#normal(sight, working);
     const upkeep = ways.flatMap((way) => {
       const mine = working.get(way) ?? [];
-      return mine.length > 0
-        ? this.#keep(now, way, mine, subflows)
-        : this.#renew(now, way, !normal.has(way), subflows);
+      return mine.length > 0 ? this.#keep(now, way, mine, subflows) : this.#renew(now, way, subflows);
     });
     this.#lacking = ways.flatMap((way) => {
       const known = this.#cases.get(way.localAddress);
@@ -159,7 +160,7 @@ export class CarrierPaths {
       .map((subflow) => ({ do: "end", subflow }));
   }
 
-  #renew(now: number, way: Way, backup: boolean, subflows: readonly SubflowSight[]): readonly PathStep[] {
+  #renew(now: number, way: Way, subflows: readonly SubflowSight[]): readonly PathStep[] {
     const mine = subflows.filter(isFrom(way));
     const known = this.#caseOf(way, now);
     const waited = Math.max(0, ...mine.map(({ unansweredMs }) => unansweredMs));
@@ -177,7 +178,7 @@ export class CarrierPaths {
     const [old] = deaf;
     // While nothing works there is nobody to tell the peer, and what is deaf may be all that comes back.
     const leave: readonly PathStep[] = old !== undefined && elsewhere ? [{ do: "leave", subflow: old }] : [];
-    return [...leave, { do: "join", way, backup, repairs: known.repairs }];
+    return [...leave, { do: "join", way, repairs: known.repairs }];
   }
 
   #setBackups(
@@ -188,7 +189,7 @@ export class CarrierPaths {
     for (const [way, subflows] of working) {
       const backup = !normal.has(way);
       for (const subflow of subflows) {
-        // Even where a join said so: kernels before 6.7 leave it out, and one more word costs one packet.
+        // Backups, too: kernels before 6.7 leave that out of a join, and one more word costs one packet.
         if (this.#told.get(keyOf(subflow)) === backup) continue;
         this.#told.set(keyOf(subflow), backup);
         steps.push({ do: "set-backup", subflow, backup });
