@@ -14,7 +14,15 @@ type CreatePlane = DataHostOptions["createPlane"];
 const PLANES: Readonly<Record<Role, (log: Log) => Promise<CreatePlane>>> = {
   router: async (log) => {
     const { RouterDataPlane } = await import("../router/dataplane.ts");
-    return (tell) => new RouterDataPlane({ sockets: kernelSockets(), clock: systemClock, log, tell });
+    const { kernelPathManager } = await import("../linux/pathmanager.ts");
+    return (tell) =>
+      new RouterDataPlane({
+        sockets: kernelSockets(),
+        paths: kernelPathManager(),
+        clock: systemClock,
+        log,
+        tell,
+      });
   },
   server: async (log) => {
     const { ServerDataPlane } = await import("../server/dataplane.ts");

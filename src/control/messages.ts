@@ -16,7 +16,7 @@ export const routerOrders = z.strictObject({
   pin: hex(32),
   invite: z.strictObject({ id: hex(8), secret: hex(24) }),
   endpoints: z.array(endpoint),
-  ways: z.array(z.strictObject({ name: z.string(), localAddress: z.string() })),
+  ways: z.array(z.strictObject({ name: z.string(), localAddress: z.string(), backup: z.boolean() })),
   carriers: z.int(),
   /** Where to listen for intercepted connections; null lets the kernel choose. */
   ports: ports.nullable(),
@@ -85,6 +85,16 @@ const sessionReport = z.object({
   carriers: z.array(carrierReport),
 });
 
+const unusedWay = z.object({
+  way: z.string(),
+  localAddress: z.string(),
+  /** How many carriers lack it, of how many. */
+  lacking: z.int(),
+  carriers: z.int(),
+  repairs: z.int(),
+});
+export type UnusedWay = z.output<typeof unusedWay>;
+
 const enrolment = z.object({ router: z.object({ id: hex(32), name: z.string() }), invite: hex(8) });
 
 export const dataReport = z.object({
@@ -100,6 +110,8 @@ export const dataReport = z.object({
   intercepting: ports.nullable(),
   /** On a server: routers that came in by invitation and are not in the orders yet. */
   enrolments: z.array(enrolment),
+  /** On a router: ways that carriers lack though they try. */
+  unused: z.array(unusedWay),
   /** Why there is no carrier, where there is none. */
   trouble: z.string().nullable(),
 });

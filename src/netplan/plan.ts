@@ -1,5 +1,5 @@
 import type { DesiredState, Observations, RouterIntent } from "./model.ts";
-import { routerMptcp, SERVER_MPTCP } from "./mptcp.ts";
+import { SERVER_MPTCP } from "./mptcp.ts";
 import { usablePaths } from "./paths.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
 import { renderRuleset } from "./ruleset.ts";
@@ -8,16 +8,15 @@ import { routerSysctls, serverSysctls } from "./sysctls.ts";
 /** What the kernel of a router should hold, from what is wanted and what is there. Pure. */
 export function planRouter(intent: RouterIntent, observed: Observations): DesiredState {
   const { paths, problems } = usablePaths(intent, observed);
-  const { mptcp, problems: mptcpProblems } = routerMptcp(intent, paths);
   const relay = relayRouting(intent.relayPorts);
   const wans = wanRouting(paths);
   return {
     nft: renderRuleset(intent, observed),
     rules: [...relay.rules, ...wans.rules],
     routes: [...relay.routes, ...wans.routes],
-    mptcp,
+    mptcp: { limits: undefined, endpoints: [] },
     sysctls: routerSysctls(intent),
-    problems: [...problems, ...mptcpProblems],
+    problems: problems,
   };
 }
 

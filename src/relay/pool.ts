@@ -3,23 +3,20 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Endpoint, Sockets } from "../linux/sockets.ts";
+import type { Way } from "../wan/subflows.ts";
 import type { Invite } from "../wire/hello.ts";
 import type { Carrier } from "./carrier.ts";
 import { dialHandshake } from "./handshake.ts";
 import type { Session } from "./session.ts";
 
-/** A way out that the first subflow of a carrier may take; MPTCP joins the others by itself. */
-export interface Way {
-  readonly name: string;
-  /** Source address; the policy routing of that WAN follows from it. */
-  readonly localAddress: string;
-}
+/** A way out that the first subflow of a carrier may take. */
+type FirstWay = Pick<Way, "name" | "localAddress">;
 
 /** What to dial, and how many times. May change while the pool runs. */
 export interface PoolTarget {
   /** Host names or addresses with ports; tried in turn. */
   readonly endpoints: readonly { readonly host: string; readonly port: number }[];
-  readonly ways: readonly Way[];
+  readonly ways: readonly FirstWay[];
   readonly size: number;
 }
 
@@ -69,6 +66,8 @@ export class CarrierPool {
   #retiring: Carrier | undefined;
   #cancelRetry: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
+  /** The addresses of the server's names, as they were last looked up. */
+  readonly #addresses = new Map<string, readonly string[]>();
   /** The last failure, until a carrier is up. */
   lastError: Error | undefined;
 
@@ -107,6 +106,15 @@ export class CarrierPool {
     while (this.#dialling < PARALLEL_DIALS && live + this.#dialling < size) void this.#dial();
   }
 
+  /** Where the server can be reached from that address, as far as it is known without asking anybody. */
+  remoteFor(localAddress: string): Endpoint | undefined {
+    for (const { host, port } of this.#target.endpoints) {
+      const address = this.#addresses.get(host)?.find(sameFamily(localAddress));
+      if (address !== undefined) return { address, port };
+    }
+    return undefined;
+  }
+
   async #dial(): Promise<void> {
     this.#dialling++;
     const attempt = this.#attempts++;
@@ -126,7 +134,7 @@ export class CarrierPool {
     this.fill();
   }
 
-  async #connect(way: Way, attempt: number): Promise<void> {
+  async #connect(way: FirstWay, attempt: number): Promise<void> {
     const { sockets, session, clock, log } = this.#options;
     const number = ++this.#carriers;
     const limit = new AbortController();
@@ -138,6 +146,7 @@ export class CarrierPool {
       const remote = await unlessAborted(this.#endpoint(way, attempt), signal);
       const connection = await sockets.dial({
         transport: "mptcp",
+        paths: "ours",
         remote,
         localAddress: way.localAddress,
         timeoutMs: DIAL_MS,
@@ -165,14 +174,14 @@ export class CarrierPool {
   }
 
   /** The next of the server's addresses that the way's own address can talk to. */
-  async #endpoint(way: Way, attempt: number): Promise<Endpoint> {
+  async #endpoint(way: FirstWay, attempt: number): Promise<Endpoint> {
     const { endpoints, ways } = this.#target;
     const round = Math.floor(attempt / ways.length);
     const endpoint = endpoints[round % endpoints.length];
     if (endpoint === undefined) throw new SennitError("config", "no-endpoint", "no server to dial");
-    const family = way.localAddress.includes(":");
     const addresses = await this.#options.resolve(endpoint.host);
-    const usable = addresses.filter((address) => address.includes(":") === family);
+    this.#addresses.set(endpoint.host, addresses);
+    const usable = addresses.filter(sameFamily(way.localAddress));
     const address = usable[round % usable.length];
     if (address === undefined) {
       throw new SennitError(
@@ -232,6 +241,11 @@ export class CarrierPool {
     return now - carrier.startedAt > RENEW_AFTER_MS || carrier.bytesIn + carrier.bytesOut > RENEW_AFTER_BYTES;
   }
 }
+
+const sameFamily =
+  (a: string) =>
+  (b: string): boolean =>
+    a.includes(":") === b.includes(":");
 
 /** The value, or the signal's reason where that comes first: a name server may take longer than we do. */
 function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,4 +1,4 @@
-import { formatEndpoint } from "../linux/sockets.ts";
+import { formatEndpoint, type SubflowInfo } from "../linux/sockets.ts";
 import { unansweredMs } from "../wan/unanswered.ts";
 import type { Carrier } from "./carrier.ts";
 import type { Session } from "./session.ts";
@@ -15,6 +15,8 @@ export function reportSession(session: Session, now: number, peer: string, label
   };
 }
 
+const isAlive = ({ state }: SubflowInfo): boolean => state !== "close";
+
 function reportCarrier(carrier: Carrier, now: number) {
   const info = carrier.info();
   return {
@@ -27,7 +29,8 @@ function reportCarrier(carrier: Carrier, now: number) {
     ageMs: now - carrier.startedAt,
     bytesIn: carrier.bytesIn,
     bytesOut: carrier.bytesOut,
-    subflows: (info?.subflows ?? []).map((subflow) => ({
+    // The one that a connection began with stays in the kernel's list when it is over.
+    subflows: (info?.subflows ?? []).filter(isAlive).map((subflow) => ({
       local: formatEndpoint(subflow.local),
       localAddress: subflow.local.address,
       remote: formatEndpoint(subflow.remote),

@@ -18,10 +18,9 @@ import { Rates } from "../control/rates.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
-import { routerMptcp } from "../netplan/mptcp.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
-import { Bonding } from "./bonding.ts";
+import { bondingProblems } from "./bonding.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
@@ -57,7 +56,6 @@ export class RouterControl {
   readonly #startedAt: number;
   readonly #data: DataProcess;
   readonly #negative: NegativeCache;
-  readonly #bonding: Bonding;
   readonly #observer: Observer;
   #observed: Observations | undefined;
   #counters = deviceCounters();
@@ -78,7 +76,6 @@ export class RouterControl {
     this.#deps = deps;
     this.#startedAt = clock.now();
     this.#negative = new NegativeCache(kernel.nft, clock, log);
-    this.#bonding = new Bonding({ reconciler: kernel.reconciler, clock, log });
     this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
       this.#observed = observed;
       this.#adjustSoon();
@@ -127,7 +124,8 @@ export class RouterControl {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
     const wans = wanStatus(this.#intent(), this.#observed, this.#counters, this.#rates, this.#ages, now);
-    const problems = [...this.#problems, ...this.#troubles(wans), ...this.#bonding.problems];
+    const bonding = bondingProblems(this.#report, this.#wanOf);
+    const problems = [...this.#problems, ...this.#troubles(wans), ...bonding];
     return {
       role: "router",
       version: VERSION,
@@ -190,6 +188,8 @@ export class RouterControl {
     return this.#observed === undefined ? [] : usablePaths(this.#intent(), this.#observed).paths;
   }
 
+  readonly #wanOf = (address: string): string | null => wanOfAddress(this.#paths, address);
+
   /** No adjustment runs or begins after this: it would make again what is about to be taken back. */
   async #settle(): Promise<void> {
     this.#ready = false;
@@ -240,7 +240,11 @@ export class RouterControl {
       ways: paths
         .filter(({ twin }) => !twin)
         .sort((a, b) => rank[a.wan.role] - rank[b.wan.role])
-        .map(({ wan, address }) => ({ name: wan.name, localAddress: address.address })),
+        .map(({ wan, address }) => ({
+          name: wan.name,
+          localAddress: address.address,
+          backup: wan.role === "backup",
+        })),
       carriers: config.relay.carriers,
       ports: this.#ports,
     });
@@ -248,9 +252,7 @@ export class RouterControl {
 
   #onReport(report: DataReport | undefined): void {
     this.#report = report;
-    const paths = this.#paths;
-    this.#view.update(this.#deps.clock.now(), report, (address) => wanOfAddress(paths, address));
-    this.#bonding.look(report, paths, routerMptcp(this.#intent(), paths).mptcp.endpoints);
+    this.#view.update(this.#deps.clock.now(), report, this.#wanOf);
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;
     this.#ports = ports;

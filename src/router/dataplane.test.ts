@@ -21,8 +21,8 @@ import { RouterDataPlane } from "./dataplane.ts";
 const SERVER = { address: "203.0.113.1", port: 443 };
 const WEB = { address: "198.51.100.80", port: 80 };
 const WAYS = [
-  { name: "fibre", localAddress: "203.0.113.11" },
-  { name: "lte", localAddress: "203.0.113.12" },
+  { name: "fibre", localAddress: "203.0.113.11", backup: false },
+  { name: "lte", localAddress: "203.0.113.12", backup: false },
 ];
 const INVITE = { id: randomBytes(8), secret: randomBytes(24) };
 
@@ -77,7 +77,7 @@ beforeEach(() => {
   const serverHost = network.host("server", { addresses: [SERVER.address] });
   user = network.host("user", { addresses: ["10.0.0.2"], gateway: "router" });
   web = network.host("web", { addresses: [WEB.address] });
-  router = new RouterDataPlane({ sockets: routerHost, clock, log, tell });
+  router = new RouterDataPlane({ sockets: routerHost, paths: network.pathManager, clock, log, tell });
   server = new ServerDataPlane({
     sockets: serverHost,
     clock,
@@ -221,5 +221,83 @@ describe("a router and a server", () => {
       causeClass: "bug",
       code: "wrong-role",
     });
+  });
+});
+
+describe("carriers", () => {
+  const [FIBRE, LTE] = WAYS.map(({ localAddress }) => localAddress);
+  /** The addresses that each carrier uses. */
+  const used = (): string[][] =>
+    (router.report().sessions[0]?.carriers ?? []).map(({ subflows }) =>
+      subflows.map(({ localAddress }) => localAddress).sort(),
+    );
+  const backups = (): string[][] => network.links.map((link) => link.backups.map(({ address }) => address));
+  const each = <T>(value: T): T[] => [value, value, value, value];
+
+  async function bonded(): Promise<void> {
+    await up();
+    clock.advance(100);
+    expect(used()).toEqual(each([FIBRE, LTE]));
+    clock.advance(100);
+  }
+
+  test("use every WAN, and keep to the best while there is little to carry", async () => {
+    await bonded();
+    expect(backups()).toEqual(each([LTE]));
+    expect(router.report().unused).toEqual([]);
+  });
+
+  test("take all WANs for a download, and give them back when it is over", async () => {
+    await bonded();
+    const page = randomBytes(3_000_000);
+    await web.listen({ transport: "tcp", local: WEB }, ({ stream }) => {
+      stream.on("data", () => stream.end(page));
+    });
+    const { stream } = await request();
+    const heard = collect(stream);
+    stream.end("GET /");
+    await until("a carrier has no backup", () => {
+      clock.advance(10);
+      return backups().some(({ length }) => length === 0);
+    });
+    await until("the page came", () => {
+      clock.advance(10);
+      return heard.ended;
+    });
+    clock.advance(3000);
+    expect(backups().filter(({ length }) => length === 1)).toHaveLength(4);
+  });
+
+  test("leave a WAN that is gone, and use it again when it is back", async () => {
+    await bonded();
+    await router.configure(routerOrders({ ways: WAYS.slice(1) }));
+    clock.advance(100);
+    expect(used()).toEqual(each([LTE]));
+    await router.configure(routerOrders());
+    clock.advance(200);
+    expect(used()).toEqual(each([FIBRE, LTE]));
+  });
+
+  test("tell of a WAN from which they cannot connect", async () => {
+    await bonded();
+    const lost = { name: "dsl", localAddress: "203.0.113.13", backup: false };
+    await router.configure(routerOrders({ ways: [...WAYS, lost] }));
+    clock.advance(2000);
+    expect(router.report().unused).toEqual([]);
+    clock.advance(2000);
+    expect(router.report().unused).toEqual([
+      { way: "dsl", localAddress: lost.localAddress, lacking: 4, carriers: 4, repairs: 1 },
+    ]);
+    expect(log.lines.filter(({ fields }) => fields["wan"] === "dsl")).toMatchObject([
+      { level: "warn", fields: { carriers: 4, repairs: 1 } },
+    ]);
+  });
+
+  test("that fell back to plain TCP are left alone", async () => {
+    network.stripMptcp = true;
+    await up();
+    clock.advance(5000);
+    expect(used().map(({ length }) => length)).toEqual(each(1));
+    expect(router.report().unused).toEqual([]);
   });
 });

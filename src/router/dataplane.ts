@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
 import type { DataMessage, DataReport, Orders, RouterOrders } from "../control/messages.ts";
 import { resolve } from "../linux/resolve.ts";
+import type { PathManager } from "../linux/pathmanager.ts";
 import type { Sockets } from "../linux/sockets.ts";
 import { WindowBudget } from "../relay/budget.ts";
 import type { Flow } from "../relay/flow.ts";
@@ -14,12 +15,14 @@ import { Gate } from "../relay/gate.ts";
 import { CarrierPool } from "../relay/pool.ts";
 import { reportSession } from "../relay/report.ts";
 import { Session } from "../relay/session.ts";
+import { Subflows } from "../relay/subflows.ts";
 import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;
+  readonly paths: PathManager;
   readonly clock: Clock;
   readonly log: Log;
   readonly tell: (event: DataMessage) => void;
@@ -31,12 +34,13 @@ export class RouterDataPlane implements DataPlane {
   readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #session: Session;
   readonly #gate: Gate;
+  readonly #subflows: Subflows;
   #pool: CarrierPool | undefined;
   #member: Pick<RouterOrders, "privateKey" | "pin" | "invite"> | undefined;
   #server = "";
 
   constructor(deps: DataPlaneDeps) {
-    const { clock, log, sockets } = deps;
+    const { clock, log, paths, sockets } = deps;
     this.#deps = deps;
     this.#session = new Session({
       id: randomBytes(SESSION_ID_BYTES),
@@ -50,6 +54,14 @@ export class RouterDataPlane implements DataPlane {
       onRefused: (flow, reason) => this.#onRefused(flow, reason),
       onCarriers: () => this.#onCarriers(),
     });
+    this.#subflows = new Subflows({
+      carriers: this.#session.carriers,
+      paths,
+      otherRemote: (localAddress) => this.#pool?.remoteFor(localAddress),
+      clock,
+      log,
+    });
+    this.#subflows.start();
     const onChange = (): void => deps.tell({ type: "changed" });
     this.#gate = new Gate({ session: this.#session, sockets, clock, log, onChange });
   }
@@ -58,6 +70,7 @@ export class RouterDataPlane implements DataPlane {
     if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
     this.#gate.prefer(orders.ports);
     this.#belongTo(orders);
+    this.#subflows.update(orders.ways);
     this.#pool?.update({ endpoints: orders.endpoints, ways: orders.ways, size: orders.carriers });
   }
 
@@ -75,6 +88,7 @@ export class RouterDataPlane implements DataPlane {
       bytesOut,
       intercepting: this.#gate.ports,
       enrolments: [],
+      unused: [...this.#subflows.unused],
       trouble: this.#trouble,
     };
   }
@@ -88,6 +102,7 @@ export class RouterDataPlane implements DataPlane {
 
   async stop(): Promise<void> {
     this.#pool?.stop();
+    this.#subflows.stop();
     await this.#gate.stop();
     this.#session.close();
   }

@@ -83,6 +83,7 @@ export class ServerDataPlane implements DataPlane {
       bytesOut,
       intercepting: null,
       enrolments: this.#admission.enrolments.map((enrolment) => ({ ...enrolment })),
+      unused: [],
       trouble: null,
     };
   }

@@ -84,9 +84,11 @@ describe.each([
       );
       const from = site.log.lines.length;
       await site.lab.fault(fault, nat);
-      await site.pair.until("router", (status) => hasProblem(status, "wan-unused", wan), CARRIES_WITHIN_MS);
-      const repaired = await site.log.until(({ msg }) => msg.startsWith("WAN unused"), from);
-      expect(repaired).toMatchObject({ level: "warn", wan, repairs: 1 });
+      const repaired = await site.log.until(
+        (line) => line.msg.startsWith("WAN unused") && line["wan"] === wan,
+        from,
+      );
+      expect(repaired).toMatchObject({ level: "warn", repairs: 1 });
       await carry([wan]);
       await site.pair.until("router", ({ problems }) => problems.length === 0);
     };

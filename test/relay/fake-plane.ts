@@ -31,6 +31,7 @@ export class FakePlane implements DataPlane {
       bytesOut: 0,
       intercepting: null,
       enrolments: [],
+      unused: [],
       trouble: null,
     };
   }

@@ -1,0 +1,225 @@
+/** A way out that subflows may take. */
+export interface Way {
+  readonly name: string;
+  /** Source address; the policy routing of that WAN follows from it. */
+  readonly localAddress: string;
+  /** To be used only while no other WAN works. */
+  readonly backup: boolean;
+}
+
+interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One TCP connection of a carrier. */
+export interface SubflowSight {
+  readonly local: End;
+  readonly remote: End;
+  readonly established: boolean;
+  /** Since anything was heard from the other end. */
+  readonly silentMs: number;
+  /** For how long the other end has left a segment unanswered; 0 where none waits. */
+  readonly unansweredMs: number;
+  readonly rttMs: number | undefined;
+}
+
+/** What a carrier is for right now: quiet ones keep to the best way, bulk takes all there are. */
+export type Spread = "best" | "all";
+
+export interface PathsSight {
+  readonly subflows: readonly SubflowSight[];
+  readonly ways: readonly Way[];
+  readonly spread: Spread;
+  /** Name of the best way, where it is known. */
+  readonly best: string | undefined;
+}
+
+/**
+ * What is to be done about a carrier's subflows. One joins as a backup; what else it is to be is said once it works.
+ * `leave` ends all from that address and tells the peer, `end` ends one.
+ */
+export type PathStep =
+  | { readonly do: "join"; readonly way: Way; readonly repairs: number }
+  | { readonly do: "leave" | "end"; readonly subflow: SubflowSight }
+  | { readonly do: "set-backup"; readonly subflow: SubflowSight; readonly backup: boolean };
+
+/** A join is made by then, also over a satellite with a SYN lost (ms). */
+export const SETTLED_MS = 3000;
+/** A segment that waits this long (ms): the way is closed, or as good as closed. */
+const DEAF_MS = 2000;
+/** Least pauses (ms) after the first try to join, the second, and so on: what three did not cure is not to be hurried. */
+const PAUSES_MS = [3000, 3000, 10_000, 30_000] as const;
+/** What worked for less (ms) did not work, and the pauses go on growing. Several times what it takes to see that a way is closed. */
+const CURED_MS = 10_000;
+
+interface Case {
+  /** Whether there has been a working subflow. */
+  worked: boolean;
+  repairs: number;
+  tries: number;
+  triedAt: number;
+  /** Since when the way has no working subflow; undefined while it has one. */
+  lackingSince: number | undefined;
+  wellSince: number;
+}
+
+/** How a way fares that has no working subflow. */
+export interface Lacking {
+  readonly way: Way;
+  readonly forMs: number;
+  /** Tries to mend it so far. */
+  readonly repairs: number;
+}
+
+/**
+ * Decides about the subflows of one carrier: one working subflow on every way, made anew where it was lost (the kernel
+ * never does so by itself, and one whose NAT mapping was lost stays established and deaf), and which of them are
+ * backups. The kernel's scheduler puts what is queued behind an unacknowledged segment on any other subflow that is no
+ * backup, however slow; so a quiet carrier, whose requests and answers are small, has its other ways as backups.
+ */
+export class CarrierPaths {
+  readonly #cases = new Map<string, Case>();
+  /** Subflows that were made backups or not, by their local end. */
+  #told = new Map<string, boolean>();
+  #lacking: readonly Lacking[] = [];
+
+  /** Ways without a working subflow, as of the last decision. */
+  get lacking(): readonly Lacking[] {
+    return this.#lacking;
+  }
+
+  /** A step was refused, and is to be decided anew: one may be too early for a subflow that has just joined. */
+  refused(step: PathStep): void {
+    if (step.do === "set-backup") this.#told.delete(keyOf(step.subflow));
+  }
+
+  /** What to do now (ms), from what there is. Takes for granted that it is done, or told to be `refused`. */
+  decide(now: number, sight: PathsSight): readonly PathStep[] {
+    const { subflows, ways } = sight;
+    this.#forget(sight);
+    const gone = subflows.filter(({ local, established }) => established && !ways.some(from(local.address)));
+    const working = new Map(
+      ways.map((way) => [way, subflows.filter((one) => isFrom(way)(one) && works(one))] as const),
+    );
+    const normal = this.#normal(sight, working);
+    const upkeep = ways.flatMap((way) => {
+      const mine = working.get(way) ?? [];
+      return mine.length > 0 ? this.#keep(now, way, mine, subflows) : this.#renew(now, way, subflows);
+    });
+    this.#lacking = ways.flatMap((way) => {
+      const known = this.#cases.get(way.localAddress);
+      if (known?.lackingSince === undefined) return [];
+      return [{ way, forMs: now - known.lackingSince, repairs: known.repairs }];
+    });
+    const leaving = gone.map((subflow): PathStep => ({ do: "leave", subflow }));
+    return [...leaving, ...upkeep, ...this.#setBackups(working, normal)];
+  }
+
+  #caseOf({ localAddress }: Way, now: number): Case {
+    const known = this.#cases.get(localAddress) ?? newCase(now);
+    this.#cases.set(localAddress, known);
+    return known;
+  }
+
+  #forget({ subflows, ways }: PathsSight): void {
+    const there = new Set(subflows.map(keyOf));
+    this.#told = new Map([...this.#told].filter(([key]) => there.has(key)));
+    for (const address of this.#cases.keys()) {
+      if (!ways.some(from(address))) this.#cases.delete(address);
+    }
+  }
+
+  /** The ways that are no backups: the best, or all where there is much to carry or the best hesitates. */
+  #normal(
+    { ways, spread, best }: PathsSight,
+    working: ReadonlyMap<Way, readonly SubflowSight[]>,
+  ): ReadonlySet<Way> {
+    const usable = ways.filter((way) => working.get(way)?.length !== 0);
+    const active = usable.filter(({ backup }) => !backup);
+    const wanted = active.length > 0 ? active : usable.length > 0 ? usable : ways;
+    const chosen = wanted.find(({ name }) => name === best);
+    const hesitates = chosen && working.get(chosen)?.every(({ unansweredMs }) => unansweredMs > 0) === true;
+    return new Set(spread === "all" || chosen === undefined || hesitates ? wanted : [chosen]);
+  }
+
+  /** A way that works: what else there is from its address is the deaf remainder of what was there before. */
+  #keep(
+    now: number,
+    way: Way,
+    mine: readonly SubflowSight[],
+    subflows: readonly SubflowSight[],
+  ): readonly PathStep[] {
+    const known = this.#caseOf(way, now);
+    if (known.lackingSince !== undefined) known.wellSince = now;
+    known.lackingSince = undefined;
+    known.worked = true;
+    if (now - known.wellSince >= CURED_MS) known.tries = known.repairs = 0;
+    return subflows
+      .filter((one) => one.established && isFrom(way)(one) && !mine.includes(one))
+      .map((subflow) => ({ do: "end", subflow }));
+  }
+
+  #renew(now: number, way: Way, subflows: readonly SubflowSight[]): readonly PathStep[] {
+    const mine = subflows.filter(isFrom(way));
+    const known = this.#caseOf(way, now);
+    const waited = Math.max(0, ...mine.map(({ unansweredMs }) => unansweredMs));
+    known.lackingSince ??= now - waited;
+    const pause = PAUSES_MS[Math.min(known.tries, PAUSES_MS.length) - 1];
+    if (pause !== undefined && now - known.triedAt < pause) return [];
+    // What is deaf may only be slow: it is given as long as a join would take.
+    const deaf = mine.filter(({ established }) => established);
+    if (deaf.length > 0 && now - known.lackingSince < SETTLED_MS) return [];
+    known.tries++;
+    known.triedAt = now;
+    // The first join of a new carrier, or over a new way, mends nothing.
+    if (known.worked || now - known.lackingSince >= SETTLED_MS) known.repairs++;
+    const elsewhere = subflows.some((one) => !isFrom(way)(one) && works(one));
+    const [old] = deaf;
+    // While nothing works there is nobody to tell the peer, and what is deaf may be all that comes back.
+    const leave: readonly PathStep[] = old !== undefined && elsewhere ? [{ do: "leave", subflow: old }] : [];
+    return [...leave, { do: "join", way, repairs: known.repairs }];
+  }
+
+  #setBackups(
+    working: ReadonlyMap<Way, readonly SubflowSight[]>,
+    normal: ReadonlySet<Way>,
+  ): readonly PathStep[] {
+    const steps: PathStep[] = [];
+    for (const [way, subflows] of working) {
+      const backup = !normal.has(way);
+      for (const subflow of subflows) {
+        // Backups, too: kernels before 6.7 leave that out of a join, and one more word costs one packet.
+        if (this.#told.get(keyOf(subflow)) === backup) continue;
+        this.#told.set(keyOf(subflow), backup);
+        steps.push({ do: "set-backup", subflow, backup });
+      }
+    }
+    // Never all of them backups at a time.
+    return steps.sort((a, b) => Number(isBackup(a)) - Number(isBackup(b)));
+  }
+}
+
+const newCase = (now: number): Case => ({
+  worked: false,
+  repairs: 0,
+  tries: 0,
+  triedAt: now,
+  lackingSince: undefined,
+  wellSince: now,
+});
+
+const from =
+  (address: string) =>
+  ({ localAddress }: Way): boolean =>
+    localAddress === address;
+const isFrom =
+  ({ localAddress }: Way) =>
+  ({ local }: SubflowSight): boolean =>
+    local.address === localAddress;
+const isBackup = (step: PathStep): boolean => step.do === "set-backup" && step.backup;
+const keyOf = ({ local }: SubflowSight): string => `${local.address} ${local.port}`;
+
+/** Established, and heard within the time in which a segment can be answered. */
+const works = ({ established, unansweredMs, silentMs }: SubflowSight): boolean =>
+  established && (unansweredMs < DEAF_MS || silentMs < DEAF_MS);
