@@ -5,7 +5,7 @@ import { SennitError } from "../base/errors.ts";
 import { listed } from "../config/problems.ts";
 import { selfArgv } from "../control/place.ts";
 import { LabClient, notRunning, runningLabs, serveLab } from "../lab/control.ts";
-import { FAULTS, faultNames } from "../lab/faults/kinds.ts";
+import { FAULTS, faultNames, type FaultKind } from "../lab/faults/kinds.ts";
 import type { LabStatus } from "../lab/status.ts";
 import { builtInTopologies, loadTopology, topologyText } from "../lab/topology/topology.ts";
 import { start } from "../linux/process.ts";
@@ -184,8 +184,8 @@ function execCommand(): Command {
 
 function faultCommand(): Command {
   const rows = faultNames.map((name) => {
-    const { target, value, about } = FAULTS[name];
-    return [`  ${name}`, TARGETS[target], value === "none" ? "" : value.replace("?", " (optional)"), about];
+    const { target, value = "", optional, about }: FaultKind = FAULTS[name];
+    return [`  ${name}`, TARGETS[target], optional ? `${value} (optional)` : value, about];
   });
   return named(new Command("fault"))
     .description("Make something go wrong, until `lab heal`")
@@ -201,7 +201,7 @@ function faultCommand(): Command {
     });
 }
 
-const TARGETS: Readonly<Record<(typeof FAULTS)[keyof typeof FAULTS]["target"], string>> = {
+const TARGETS: Readonly<Record<FaultKind["target"], string>> = {
   link: "LINK",
   direction: "LINK[:up|:down]",
   forwarder: "HOST (router or NAT)",

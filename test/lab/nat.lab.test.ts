@@ -92,7 +92,7 @@ describe("a full table", () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, dial));
     const open = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     expect(open).toHaveLength(5);
-    expect(lab.host("nat").natEntries()).toBe(5);
+    expect(lab.host("nat").nat?.entries).toBe(5);
     for (const connection of open) connection.reset();
     await lab.fault("nat-reboot", "nat");
     (await dial()).reset();

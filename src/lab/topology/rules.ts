@@ -2,7 +2,8 @@ import { z } from "zod";
 import { listed } from "../../config/problems.ts";
 import type { Fault } from "../../config/load.ts";
 import { addressesOf, contains } from "./addresses.ts";
-import { hostSchema, linkSchema, type HostSpec, type LinkSpec } from "./schema.ts";
+import { linkSchema, type LinkSpec } from "./linkschema.ts";
+import { hostSchema, type HostSpec } from "./schema.ts";
 
 /** More than any lab here has needed; each host is a network namespace, each link two devices. */
 const MAX_HOSTS = 64;
