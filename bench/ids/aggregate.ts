@@ -9,7 +9,7 @@ import { dual } from "../sites.ts";
 import { Stand } from "../stand.ts";
 
 const ROUNDS = 3;
-const SECONDS = 6;
+const SECONDS = 5;
 /** Until a connection with 50 ms of round trip has found its speed. */
 const OMIT_SECONDS = 2;
 const MBIT = 1e6;

@@ -9,7 +9,7 @@ import { ratios } from "../statistics.ts";
 import { unshaped } from "../sites.ts";
 
 const ROUNDS = 5;
-const SECONDS = 4;
+const SECONDS = 3;
 
 export const cpuPerGb: Bench = {
   id: "cpu-per-gb",

@@ -7,7 +7,7 @@ import { openStands } from "../stand.ts";
 import { unshaped } from "../sites.ts";
 
 const ROUNDS = 3;
-const SECONDS = 5;
+const SECONDS = 4;
 const GBIT = 1e9;
 /** How many streams at a time, and by how many iperf3: the same number wherever there are enough streams for it. */
 const LADDER = [
