@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { messageOf } from "../../src/base/errors.ts";
+import { messageOf, SennitError } from "../../src/base/errors.ts";
 import type { Bench } from "../bench.ts";
 import { SERVER, WEB } from "../contestant.ts";
 import { flowsAnswer } from "../load/flows.ts";
@@ -81,7 +81,7 @@ async function withFlows(stand: Stand): Promise<Memory> {
     const memory = memoryOf(stand);
     const { open } = await users.ask({ kind: "check", every: CHECK_EVERY, bytes: BYTES }, flowsAnswer);
     if (open === FLOWS) return memory;
-    throw new Error(`of ${FLOWS} flows only ${open} were left`);
+    throw new SennitError("peer", "bench-load", `of ${FLOWS} flows only ${open} were left`);
   } finally {
     await users.stop();
     await echo.stop();

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
-import { SennitError } from "../../src/base/errors.ts";
+import { messageOf, SennitError } from "../../src/base/errors.ts";
 import type { Lab } from "../../src/lab/lab.ts";
 import type { Child } from "../../src/linux/process.ts";
 
@@ -56,13 +56,19 @@ export class Helper {
   }
 }
 
-/** The helper's side: `answer` does one errand after the other. What it throws ends the program, and is its complaint. */
+/** The helper's side: `answer` does one errand after the other. What it throws is the program's complaint, and its end. */
 export async function serveErrands<T>(
   errand: z.ZodType<T>,
   answer: (errand: T) => Promise<object>,
 ): Promise<void> {
-  for await (const line of createInterface({ input: process.stdin })) {
-    process.stdout.write(`${JSON.stringify(await answer(errand.parse(JSON.parse(line))))}\n`);
+  try {
+    for await (const line of createInterface({ input: process.stdin })) {
+      process.stdout.write(`${JSON.stringify(await answer(errand.parse(JSON.parse(line))))}\n`);
+    }
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    process.exitCode = 1;
   }
+  // Connections that are still open would keep it.
   process.exit();
 }
