@@ -78,7 +78,7 @@ export async function openStands(
   const failures: string[] = [];
   for (const contestant of contestants) {
     try {
-      context.say(await contestant.version());
+      context.uses(await contestant.version());
       stands.push(await Stand.open(contestant, site, context));
     } catch (error) {
       failures.push(`${contestant.name} could not run: ${messageOf(error)}`);

@@ -31,7 +31,7 @@ export const aggregate: Bench = {
     const stands: Stand[] = [];
     const failures: string[] = [];
     for (const contestant of [sennit, kernelMptcp]) {
-      context.say(await contestant.version());
+      context.uses(await contestant.version());
       for (const [lane, wans] of Object.entries(LANES)) {
         const name = laneName(contestant, lane);
         try {

@@ -23,7 +23,7 @@ export const firstByte: Bench = {
   about:
     "time to the first byte of a new connection, beside the same request straight over the best WAN (cascade)",
   async run(context) {
-    context.say(await sennit.version());
+    context.uses(await sennit.version());
     const { lab, way } = await Stand.open(sennit, await cascade(), context);
     const start = async (host: string, seenAs: string): Promise<() => Promise<number>> => {
       const helper = await Helper.start(lab, host, "requests-main");

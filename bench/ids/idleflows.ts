@@ -33,7 +33,7 @@ export const idleFlows: Bench = {
     const failures: string[] = [];
     const [before, open]: [Memory[], Memory[]] = [[], []];
     const rounds = context.rounds(ROUNDS);
-    context.say(await sennit.version());
+    context.uses(await sennit.version());
     for (let round = 1; round <= rounds; round++) {
       // A new one each time: memory that was used once is not always given back.
       const stand = await Stand.open(sennit, site, context);

@@ -1,4 +1,4 @@
-import { exec } from "../../src/linux/exec.ts";
+import { release } from "node:os";
 import { WEB, type Contestant } from "../contestant.ts";
 import { configureUplinks } from "./uplinks.ts";
 
@@ -8,10 +8,7 @@ import { configureUplinks } from "./uplinks.ts";
  */
 export const kernelMptcp: Contestant = {
   name: "kernel mptcp",
-  async version() {
-    const { stdout } = await exec(["uname", "-r"]);
-    return `kernel mptcp ${stdout.trim()}`;
-  },
+  version: () => Promise.resolve(`kernel mptcp ${release()}`),
   async start(lab, { wans }) {
     await configureUplinks(lab, wans, [WEB.host]);
     return {
