@@ -36,6 +36,7 @@ const NUMBERS = new Set([
 export function renderLab(lab: LabStatus): string[] {
   return [
     `${paint("bold", lab.name)} (${lab.topology}, pid ${lab.pid}): ${lab.about}`,
+    ...(lab.profile === null ? [] : [`profile: ${lab.profile}`]),
     ...section(HOSTS, lab.hosts.map(hostRow)),
     ...section(LINKS, lab.links.flatMap(linkRows)),
     "",
@@ -56,8 +57,7 @@ function hostRow({ name, kind, nat, interfaces }: LabStatus["hosts"][number]): s
 }
 
 function natText(nat: LabStatus["hosts"][number]["nat"]): string {
-  if (nat === null) return "";
-  if (nat.kind === null) return "as Linux does it";
+  if (nat === null || nat.kind === null) return "";
   const { mapping, filtering, ports, hairpin } = nat.kind;
   return `${mapping} mapping, ${filtering} filtering, ports ${ports}${hairpin ? ", hairpin" : ""}`;
 }

@@ -4,7 +4,8 @@ import type { LabLink } from "./link/lablink.ts";
 import type { LabHost } from "./net/host.ts";
 import { natKind } from "./topology/natschema.ts";
 import { rangeText } from "./topology/addresses.ts";
-import { hostKind, type BothDirections, type Topology } from "./topology/topology.ts";
+import { type BothDirections } from "./topology/linksettings.ts";
+import { hostKind, type Topology } from "./topology/topology.ts";
 
 /** A lab as it is now: what `lab status` shows, and what its socket answers. */
 const direction = z.strictObject({
@@ -51,6 +52,8 @@ export const labStatus = z.strictObject({
   topology: z.string(),
   about: z.string(),
   pid: z.int(),
+  /** The profile that its WANs are as, faults aside. */
+  profile: z.string().nullable(),
   hosts: z.array(
     z.strictObject({
       name: z.string(),
@@ -93,6 +96,7 @@ export interface LabParts {
   readonly hosts: ReadonlyMap<string, LabHost>;
   readonly links: ReadonlyMap<string, LabLink>;
   readonly faults: readonly ActiveFault[];
+  readonly profile: string | undefined;
 }
 
 export async function statusOf(lab: LabParts): Promise<LabStatus> {
@@ -101,6 +105,7 @@ export async function statusOf(lab: LabParts): Promise<LabStatus> {
     topology: lab.topology.name,
     about: lab.topology.about,
     pid: process.pid,
+    profile: lab.profile ?? null,
     hosts: [...lab.hosts.values()].map(hostStatus),
     links: await Promise.all([...lab.links.values()].map(linkStatus)),
     faults: lab.faults.map(({ fault, target, value }) => ({ fault, target, value: value ?? null })),

@@ -9,7 +9,8 @@ import type { NatFault } from "../net/natbox.ts";
 import { addressesOf, contains, nth } from "../topology/addresses.ts";
 import { linkChange, type DirectionChange } from "../topology/linkschema.ts";
 import { natKind, type NatKind } from "../topology/natschema.ts";
-import { hostKind, rateSettings } from "../topology/topology.ts";
+import { rateSettings } from "../topology/linksettings.ts";
+import { hostKind } from "../topology/topology.ts";
 import { FAULTS, wrong, type FaultKind, type FaultName } from "./kinds.ts";
 
 /** A fault that is there now. */

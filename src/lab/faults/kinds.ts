@@ -109,9 +109,10 @@ export type FaultName = keyof typeof FAULTS;
 
 export const faultNames = Object.keys(FAULTS) as readonly FaultName[];
 
+export const isFaultName = (text: string): text is FaultName => Object.hasOwn(FAULTS, text);
+
 export function asFaultName(text: string): FaultName {
-  const name = faultNames.find((known) => known === text);
-  if (name !== undefined) return name;
+  if (isFaultName(text)) return text;
   throw wrong(`the fault "${text}"`, listed(faultNames));
 }
 

@@ -1,6 +1,6 @@
 import { SennitError } from "../../base/errors.ts";
 import { linkChange, type DirectionChange, type LinkChange, type LinkSpec } from "../topology/linkschema.ts";
-import { directionsSaid, isCable, settingsOf, type BothDirections } from "../topology/topology.ts";
+import { directionsSaid, isCable, settingsOf, type BothDirections } from "../topology/linksettings.ts";
 import type { DirectionCounters } from "./board.ts";
 import type { DirectionSettings, DirectionState } from "./settings.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { settingsOf } from "../topology/topology.ts";
+import { settingsOf } from "../topology/linksettings.ts";
 import { LinkModel, LOST, OVERFLOWED } from "./model.ts";
 import { seededRandom } from "./random.ts";
 import type { DirectionSettings } from "./settings.ts";

@@ -28,6 +28,9 @@ const MIN_STEP_MS = 1;
 const TIME = `a time of at most 24 h, at least ${MIN_STEP_MS} ms after the one before (the first is 0)`;
 const STEP = 'a step such as "1.5 s: 20 Mbit/s", or "60 s: repeat" on the last line';
 
+/** They tell enough of a file that is no trace at all. */
+const MAX_PROBLEMS = 5;
+
 let serial = 0;
 
 /** Reads a trace. Throws `config-unreadable`, or `config-invalid` with every problem and its line. */
@@ -61,7 +64,6 @@ export function parseRateTrace(text: string, name: string): RateTrace {
       starts.push(at);
       rates.push(rate ?? 0);
     }
-    // The first tell enough of a file that is no trace at all.
     if (problems.length === MAX_PROBLEMS) break;
   }
   const missing = (allowed: string): void =>
@@ -71,8 +73,6 @@ export function parseRateTrace(text: string, name: string): RateTrace {
   if (problems.length > 0 || period === undefined) throw configError(name, problems);
   return { name, serial: ++serial, starts, rates, period };
 }
-
-const MAX_PROBLEMS = 20;
 
 function readText(path: string): string {
   try {

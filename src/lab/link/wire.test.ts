@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { FakeTunTaps } from "../../linux/fake/tuntap.ts";
-import { settingsOf } from "../topology/topology.ts";
+import { settingsOf } from "../topology/linksettings.ts";
 import { Board } from "./board.ts";
 import { seededRandom } from "./random.ts";
 import type { DirectionState } from "./settings.ts";

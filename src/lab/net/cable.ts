@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { DirectionCounters } from "../link/board.ts";
 import type { Medium } from "../link/lablink.ts";
 import type { DirectionState } from "../link/settings.ts";
-import type { BothDirections } from "../topology/topology.ts";
+import type { BothDirections } from "../topology/linksettings.ts";
 import type { LabHost } from "./host.ts";
 
 /** One end of a cable. */
