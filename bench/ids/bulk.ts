@@ -42,7 +42,7 @@ async function bulk(context: Context, direction: Direction, streams: number): Pr
   const result = await contest(stands, context, {
     rounds: context.rounds(ROUNDS),
     measure: (stand) => transfer(stand, { direction, streams, seconds }),
-    tell: ({ rate, cpuPerGb }) => `${(rate / GBIT).toFixed(2)} Gbit/s, ${cpuPerGb.toFixed(2)} CPU s/GB`,
+    tell: ({ rate }) => `${(rate / GBIT).toFixed(2)} Gbit/s`,
   });
   const rates = (name: string): number[] => (result.rounds.get(name) ?? []).map(({ rate }) => rate / GBIT);
   return {
