@@ -7,6 +7,7 @@ import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
 import { CarrierPaths, type PathStep, SETTLED_MS, type SubflowSight, type Way } from "../wan/subflows.ts";
 import { unansweredMs } from "../wan/unanswered.ts";
+import { WayNews } from "../wan/waynews.ts";
 import type { Carrier } from "./carrier.ts";
 
 export interface SubflowsOptions {
@@ -39,6 +40,7 @@ export class Subflows {
   readonly #options: SubflowsOptions;
   readonly #known = new Map<Carrier, Known>();
   readonly #best = new BestWay();
+  readonly #news = new WayNews();
   #ways: readonly Way[] = [];
   #ticks = 0;
   #cancel: (() => void) | undefined;
@@ -59,6 +61,7 @@ export class Subflows {
   /** The ways there are now: acted on at the next tick. */
   update(ways: readonly Way[]): void {
     this.#ways = ways;
+    this.#news.retain(ways.map(({ localAddress }) => localAddress));
     for (const known of this.#known.values()) known.lookNow = true;
   }
 
@@ -86,7 +89,7 @@ export class Subflows {
     const looks: { readonly carrier: Carrier; readonly known: Known; readonly info: ConnectionInfo }[] = [];
     for (const carrier of this.#options.carriers) {
       if (carrier.transport !== "mptcp") continue;
-      const known = this.#known.get(carrier) ?? new Known();
+      const known = this.#known.get(carrier) ?? new Known(this.#news);
       this.#known.set(carrier, known);
       if (!known.isDue(carrier.bytesIn + carrier.bytesOut, this.#ticks)) continue;
       const info = carrier.info();
@@ -187,13 +190,17 @@ export class Subflows {
 
 /** What is kept for one carrier. */
 class Known {
-  readonly paths = new CarrierPaths();
+  readonly paths: CarrierPaths;
   readonly load = new Load();
   mptcp = true;
   lookNow = true;
   readonly #ids = new Map<string, number>();
   #lastId = 0;
   #bytes = 0;
+
+  constructor(news: WayNews) {
+    this.paths = new CarrierPaths(news);
+  }
 
   isDue(bytes: number, tick: number): boolean {
     this.load.tick(bytes);
