@@ -28,6 +28,8 @@ export interface Context {
   readonly seconds: (usual: number) => number;
   /** Undoes whatever was started, at the end of the measurement. */
   readonly closer: Closer;
+  /** Notes a program that is measured, for the record: "haproxy 2.6.12". */
+  readonly uses: (version: string) => void;
   /** Tells how far it is. */
   readonly say: (line: string) => void;
 }

@@ -1,6 +1,5 @@
 import { messageOf } from "../src/base/errors.ts";
 import type { Context } from "./bench.ts";
-import type { Stand } from "./stand.ts";
 
 /** What was measured of each, one value a round, and who failed on the way. */
 export interface Contest<T> {
@@ -8,9 +7,14 @@ export interface Contest<T> {
   readonly failures: readonly string[];
 }
 
-export interface ContestOptions<T> {
+/** Who is measured; a stand, or what has one. */
+interface Named {
+  readonly name: string;
+}
+
+export interface ContestOptions<S, T> {
   readonly rounds: number;
-  readonly measure: (stand: Stand) => Promise<T>;
+  readonly measure: (stand: S) => Promise<T>;
   /** How a value is told as soon as it is there. */
   readonly tell: (value: T) => string;
 }
@@ -19,10 +23,10 @@ export interface ContestOptions<T> {
  * Measures all stands in turn, round after round, so that what disturbs the machine for a while disturbs all of them.
  * Before, each is measured once for nothing. A stand that fails is left out from then on, and out of the result.
  */
-export async function contest<T>(
-  stands: readonly Stand[],
+export async function contest<S extends Named, T>(
+  stands: readonly S[],
   { say }: Pick<Context, "say">,
-  { rounds, measure, tell }: ContestOptions<T>,
+  { rounds, measure, tell }: ContestOptions<S, T>,
 ): Promise<Contest<T>> {
   const values = new Map(stands.map((stand) => [stand, [] as T[]]));
   const failures: string[] = [];

@@ -1,4 +1,6 @@
+import type { Closer } from "../src/base/closer.ts";
 import type { Lab } from "../src/lab/lab.ts";
+import type { Site } from "./sites.ts";
 
 /** How a client of the LAN reaches a port of the web host through a contestant. */
 export interface Way {
@@ -15,8 +17,7 @@ export interface Way {
 export interface Running {
   readonly way: Way;
   /** The last of what it said, for when something fails. */
-  log(): string;
-  stop(): Promise<void>;
+  log(): Promise<string>;
 }
 
 /** A program that brings the traffic of a LAN over several WANs to a server and on to the internet: Sennit or a peer. */
@@ -24,8 +25,8 @@ export interface Contestant {
   readonly name: string;
   /** "haproxy 2.6.12": what was measured. */
   version(): Promise<string>;
-  /** Starts it on the hosts `router` and `server` of a lab in which nothing else runs there. */
-  start(lab: Lab): Promise<Running>;
+  /** Starts it on the hosts `router` and `server` of a site's lab, where nothing else runs; `closer` gets what ends it. */
+  start(lab: Lab, site: Site, closer: Closer): Promise<Running>;
 }
 
 /** The host of the labs that is the rest of the internet, and where the load's other end is. */

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { cpus, release, type } from "node:os";
 import { Closer } from "../src/base/closer.ts";
 import { explain, messageOf, SennitError } from "../src/base/errors.ts";
 import { EXIT, exitCodeOf } from "../src/cli/exit.ts";
@@ -35,18 +36,26 @@ async function measure(options: Options): Promise<number> {
     process.once(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
   }
   const rows: Row[] = [];
+  const versions = new Set<string>();
   for (const bench of options.benches) {
-    rows.push(rowOf(bench.id, await run(bench, options, stopped.signal)));
+    rows.push(rowOf(bench.id, await run(bench, options, versions, stopped.signal)));
     if (stopped.signal.aborted) break;
     // As it comes: the rows that are there outlive whatever ends us.
     if (options.out !== undefined) await write(options.out, rows);
   }
   for (const line of tableOf(rows)) writeLine(line);
+  writeLine();
+  writeLine(`${type()} ${release()}, ${cpus().length} cores; ${[...versions].join(", ")}`);
   return rows.every(({ ok }) => ok) ? EXIT.ok : EXIT.failure;
 }
 
 /** One measurement, in bounded time; nothing of it is left afterwards. */
-async function run(bench: Bench, options: Options, stopped: AbortSignal): Promise<Outcome> {
+async function run(
+  bench: Bench,
+  options: Options,
+  versions: Set<string>,
+  stopped: AbortSignal,
+): Promise<Outcome> {
   const startedAt = performance.now();
   const closer = new Closer();
   const end = Promise.withResolvers<never>();
@@ -57,6 +66,7 @@ async function run(bench: Bench, options: Options, stopped: AbortSignal): Promis
     rounds: (usual) => options.rounds ?? usual,
     seconds: (usual) => options.seconds ?? usual,
     closer,
+    uses: (version) => versions.add(version),
     say: (line) => say(`${bench.id}: ${line}`),
   });
   try {

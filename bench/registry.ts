@@ -1,5 +1,21 @@
 import type { Bench } from "./bench.ts";
+import { accept } from "./ids/accept.ts";
+import { aggregate } from "./ids/aggregate.ts";
 import { bulk8, bulkDown, bulkUp } from "./ids/bulk.ts";
+import { cpuPerGb } from "./ids/cpu.ts";
+import { firstByte } from "./ids/firstbyte.ts";
+import { idleFlows } from "./ids/idleflows.ts";
+import { bulk512 } from "./ids/streams.ts";
 
-/** Everything that can be measured, in the order in which it is. What is not said to be extra is in the default set. */
-export const BENCHES: readonly Bench[] = [bulkDown, bulkUp, bulk8];
+/** Everything that can be measured, in the order in which it is. */
+export const BENCHES: readonly Bench[] = [
+  bulkDown,
+  bulkUp,
+  bulk8,
+  cpuPerGb,
+  bulk512,
+  aggregate,
+  firstByte,
+  accept,
+  idleFlows,
+];

@@ -1,41 +1,54 @@
+import { Closer } from "../src/base/closer.ts";
 import { messageOf } from "../src/base/errors.ts";
 import { Lab } from "../src/lab/lab.ts";
 import { cpuSeconds, processesIn, rssBytes } from "../src/linux/usage.ts";
-import type { Topology } from "../src/lab/topology/topology.ts";
 import type { Context } from "./bench.ts";
 import type { Contestant, Running, Way } from "./contestant.ts";
+import type { Site } from "./sites.ts";
 
 /** One contestant in a lab of its own: all have the same, and none has anything of another's in it. */
 export class Stand {
   readonly name: string;
   readonly lab: Lab;
   readonly #running: Running;
+  readonly #closer: Closer;
 
-  private constructor(name: string, lab: Lab, running: Running) {
+  private constructor(name: string, lab: Lab, running: Running, closer: Closer) {
     this.name = name;
     this.lab = lab;
     this.#running = running;
+    this.#closer = closer;
   }
 
+  /** Builds the lab and starts the contestant in it; `closer` takes both away, if `close` has not before. */
   static async open(
     contestant: Contestant,
-    topology: string | Topology,
+    site: Site,
     { closer }: Pick<Context, "closer">,
     name = contestant.name,
   ): Promise<Stand> {
-    const lab = await Lab.up(topology);
-    closer.add("lab", () => lab.down());
-    const running = await contestant.start(lab);
-    closer.add(contestant.name, () => running.stop());
-    return new Stand(name, lab, running);
+    const own = new Closer();
+    closer.add(name, () => own.close());
+    return own.unwindOnFailure(async () => {
+      const lab = await Lab.up(site.topology);
+      own.add("lab", () => lab.down());
+      const running = await contestant.start(lab, site, own);
+      return new Stand(name, lab, running, own);
+    });
   }
 
   get way(): Way {
     return this.#running.way;
   }
 
-  get log(): string {
+  /** The last of what it said. */
+  log(): Promise<string> {
     return this.#running.log();
+  }
+
+  /** Takes it all away. */
+  close(): Promise<void> {
+    return this.#closer.close();
   }
 
   /** CPU time that all of a role's processes have used so far (s). */
@@ -58,15 +71,15 @@ export interface Stands {
 /** Opens a stand for each contestant, and tells their versions. */
 export async function openStands(
   contestants: readonly Contestant[],
-  topology: string | Topology,
+  site: Site,
   context: Context,
 ): Promise<Stands> {
   const stands: Stand[] = [];
   const failures: string[] = [];
   for (const contestant of contestants) {
     try {
-      context.say(await contestant.version());
-      stands.push(await Stand.open(contestant, topology, context));
+      context.uses(await contestant.version());
+      stands.push(await Stand.open(contestant, site, context));
     } catch (error) {
       failures.push(`${contestant.name} could not run: ${messageOf(error)}`);
     }

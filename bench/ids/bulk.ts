@@ -1,15 +1,17 @@
 import type { Bench, Context, Outcome } from "../bench.ts";
 import { contest } from "../contest.ts";
 import { transfer, type Direction } from "../load/iperf.ts";
+import { haproxy } from "../peers/haproxy.ts";
+import { kernelMptcp } from "../peers/kernelmptcp.ts";
 import { sennit } from "../peers/sennit.ts";
 import { shadowsocks } from "../peers/shadowsocks.ts";
 import { openStands } from "../stand.ts";
 import { ratios } from "../statistics.ts";
-import { unshaped } from "../topologies.ts";
+import { unshaped } from "../sites.ts";
 
 /** Throughput as fast as the machine can, LAN client - router - server - target, beside the peers. */
 const ROUNDS = 5;
-const SECONDS = 5;
+const SECONDS = 4;
 const GBIT = 1e9;
 
 export const bulkDown: Bench = {
@@ -31,7 +33,11 @@ export const bulk8: Bench = {
 };
 
 async function bulk(context: Context, direction: Direction, streams: number): Promise<Outcome> {
-  const { stands, failures } = await openStands([sennit(), shadowsocks], await unshaped(), context);
+  const { stands, failures } = await openStands(
+    [sennit, shadowsocks, haproxy, kernelMptcp],
+    await unshaped(),
+    context,
+  );
   const seconds = context.seconds(SECONDS);
   const result = await contest(stands, context, {
     rounds: context.rounds(ROUNDS),

@@ -50,15 +50,17 @@ export async function transfer(stand: Stand, load: Transfer): Promise<Moved> {
   const ports = Array.from({ length: clients }, (_, index) => IPERF_PORT + index);
   const servers = await Promise.all(ports.map((port) => serve(stand, port)));
   try {
-    const before = await look(stand);
+    const before = await look(stand, load);
     const reports = await Promise.all(ports.map((port) => ask(stand, port, load)));
-    const after = await look(stand);
+    const after = await look(stand, load);
     const received = reports.map(({ end }) => (end.sum_received.bytes * 8) / end.sum_received.seconds);
-    const bytes = sum(reports.flatMap(({ intervals }) => intervals.map((interval) => interval.sum.bytes)));
+    const counted = sum(reports.flatMap(({ intervals }) => intervals.map((interval) => interval.sum.bytes)));
+    // Upwards, the client counts what it sent: what the target's device received is less by what was on the way at the end.
+    const bytes = Math.min(counted, after.web - before.web);
     const crossed = Math.min(after.up - before.up, after.down - before.down);
     if (stand.way.crossesServer && crossed < bytes * CROSSED_SHARE) {
       const share = Math.round((crossed / bytes) * 100);
-      throw failure(stand, `only ${share} % of the bytes went through the server`);
+      throw await failure(stand, `only ${share} % of the bytes went through the server`);
     }
     return { rate: sum(received), cpuPerGb: ((after.cpu - before.cpu) * GIGABYTE) / bytes };
   } finally {
@@ -97,10 +99,10 @@ async function ask(stand: Stand, port: number, load: Transfer): Promise<z.output
   const { stdout, stderr } = await lab.exec(way.client)([file, ...args], { timeoutMs, allow: [0, 1] });
   const said: unknown = JSON.parse(stdout);
   const error = failed.safeParse(said);
-  if (error.success) throw failure(stand, `iperf3: ${error.data.error}`);
+  if (error.success) throw await failure(stand, `iperf3: ${error.data.error}`);
   const read = report.safeParse(said);
   if (read.success) return read.data;
-  throw failure(stand, `iperf3's report cannot be read: ${z.prettifyError(read.error)} ${stderr}`);
+  throw await failure(stand, `iperf3's report cannot be read: ${z.prettifyError(read.error)} ${stderr}`);
 }
 
 interface Look {
@@ -108,15 +110,20 @@ interface Look {
   /** Bytes that left the server, and that came to it. */
   readonly up: number;
   readonly down: number;
+  /** Bytes that the web host received, or sent. */
+  readonly web: number;
 }
 
-async function look(stand: Stand): Promise<Look> {
+async function look(stand: Stand, { direction }: Transfer): Promise<Look> {
   const { up, down } = await stand.lab.link(SERVER.host).counters();
+  // The first end of a host's cable is the host: what it sends goes "up".
+  const web = (await stand.lab.link(WEB.host).counters())[direction === "up" ? "down" : "up"];
   const cpu = stand.cpuSeconds("router") + stand.cpuSeconds("server");
-  return { cpu, up: up.bytes, down: down.bytes };
+  return { cpu, up: up.bytes, down: down.bytes, web: web.bytes };
 }
 
-function failure({ name, log }: Stand, what: string): SennitError {
+async function failure(stand: Stand, what: string): Promise<SennitError> {
+  const [name, log] = [stand.name, await stand.log()];
   return new SennitError("peer", "bench-load", `${name}: ${what}${log === "" ? "" : `; it said: ${log}`}`);
 }
 

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SennitError } from "../../src/base/errors.ts";
 import type { Lab } from "../../src/lab/lab.ts";
@@ -25,10 +26,13 @@ export class Program {
     this.#host = host;
     this.#name = name;
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk) => (this.#log = (this.#log + String(chunk)).slice(-LOG_TAIL_CHARACTERS)));
+    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+    for (const stream of streams) {
+      stream.on("data", (chunk) => (this.#log = (this.#log + String(chunk)).slice(-LOG_TAIL_CHARACTERS)));
     }
-    void child.exited.then(() => (this.#ended = true));
+    // What it said last may come after its end.
+    const silences = streams.map((stream) => once(stream, "close"));
+    void Promise.all([child.exited, ...silences]).then(() => (this.#ended = true));
   }
 
   static async start(lab: Lab, host: string, argv: readonly [string, ...string[]]): Promise<Program> {

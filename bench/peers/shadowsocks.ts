@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Closer } from "../../src/base/closer.ts";
 import type { Lab } from "../../src/lab/lab.ts";
 import { exec } from "../../src/linux/exec.ts";
 import { SERVER, SERVER_PORT, WEB, type Contestant } from "../contestant.ts";
@@ -33,36 +32,32 @@ export const shadowsocks: Contestant = {
     const { stdout, stderr } = await exec(["ss-server", "-h"], { allow: [0, 1] });
     return /shadowsocks-libev \S+/.exec(stdout + stderr)?.[0] ?? "shadowsocks-libev";
   },
-  async start(lab) {
-    const closer = new Closer();
-    return closer.unwindOnFailure(async () => {
-      const directory = await mkdtemp(join(tmpdir(), "sennit-bench-"));
-      closer.add("files", () => rm(directory, { recursive: true, force: true }));
-      await configureUplinks(lab, ["wan1", "wan2"], [SERVER.host]);
-      await catchTcp(lab);
-      const programs: Program[] = [];
-      const launch = async (host: string, name: string, port: number, config: object): Promise<void> => {
-        const file = join(directory, `${name}.json`);
-        await writeFile(file, JSON.stringify({ ...COMMON, ...config }));
-        const tproxy = name === "ss-redir" ? ["-T"] : [];
-        const program = await Program.start(lab, host, ["mptcpize", "run", name, "-c", file, ...tproxy]);
-        closer.add(name, () => program.stop());
-        programs.push(program);
-        await program.listens(port);
-      };
-      await launch(SERVER.host, "ss-server", SERVER_PORT, { server: "0.0.0.0", server_port: SERVER_PORT });
-      await launch("router", "ss-redir", REDIR_PORT, {
-        server: SERVER.address,
-        server_port: SERVER_PORT,
-        local_address: "127.0.0.1",
-        local_port: REDIR_PORT,
-      });
-      return {
-        way: { client: "user", address: WEB.address, wrapper: [], crossesServer: true },
-        log: () => programs.map(({ log }) => log).join("\n"),
-        stop: () => closer.close(),
-      };
+  async start(lab, { wans, client }, closer) {
+    const directory = await mkdtemp(join(tmpdir(), "sennit-bench-"));
+    closer.add("files", () => rm(directory, { recursive: true, force: true }));
+    await configureUplinks(lab, wans, [SERVER.host]);
+    await catchTcp(lab);
+    const programs: Program[] = [];
+    const launch = async (host: string, name: string, port: number, config: object): Promise<void> => {
+      const file = join(directory, `${name}.json`);
+      await writeFile(file, JSON.stringify({ ...COMMON, ...config }));
+      const tproxy = name === "ss-redir" ? ["-T"] : [];
+      const program = await Program.start(lab, host, ["mptcpize", "run", name, "-c", file, ...tproxy]);
+      closer.add(name, () => program.stop());
+      programs.push(program);
+      await program.listens(port);
+    };
+    await launch(SERVER.host, "ss-server", SERVER_PORT, { server: "0.0.0.0", server_port: SERVER_PORT });
+    await launch("router", "ss-redir", REDIR_PORT, {
+      server: SERVER.address,
+      server_port: SERVER_PORT,
+      local_address: "127.0.0.1",
+      local_port: REDIR_PORT,
     });
+    return {
+      way: { client, address: WEB.address, wrapper: [], crossesServer: true },
+      log: () => Promise.resolve(programs.map(({ log }) => log).join("\n")),
+    };
   },
 };
 

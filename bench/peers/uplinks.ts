@@ -26,6 +26,8 @@ export async function configureUplinks(
     if (range === undefined || gateway === undefined) return [];
     const table = FIRST_TABLE + index;
     return [
+      // What knows no address of its own yet leaves by the best of them.
+      ...(index === 0 ? [`route add default via ${gateway} dev ${device} metric 1`] : []),
       `rule add from ${range.first} lookup ${table}`,
       `route add default via ${gateway} dev ${device} table ${table}`,
       `mptcp endpoint add ${range.first} dev ${device} subflow`,

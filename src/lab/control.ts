@@ -15,6 +15,7 @@ import { loadTopology, type Topology } from "./topology/topology.ts";
 /** How one terminal commands a lab that runs in another: HTTP over a Unix socket that bears the lab's name. */
 const faultRequest = z.strictObject({ fault: z.string(), target: z.string(), value: z.string().optional() });
 const healRequest = z.strictObject({ fault: z.string().optional(), target: z.string().optional() });
+const profileRequest = z.strictObject({ profile: z.string().nullable() });
 const done = z.strictObject({ done: z.literal(true) });
 const healed = z.strictObject({ healed: labStatus.shape.faults });
 
@@ -77,6 +78,11 @@ function createLabApi(lab: Lab, ask: () => void): Hono {
     const healed = await lab.heal(fault === undefined ? undefined : asFaultName(fault), target);
     return context.json({ healed: healed.map((entry) => ({ ...entry, value: entry.value ?? null })) });
   });
+  api.post("/v1/profile", async (context) => {
+    const { profile } = profileRequest.parse(await context.req.json());
+    await lab.setProfile(profile ?? undefined);
+    return context.json({ done: true });
+  });
   api.post("/v1/down", (context) => {
     ask();
     return context.json({ done: true }, 202);
@@ -119,6 +125,11 @@ export class LabClient {
 
   async heal(fault?: string, target?: string): Promise<LabStatus["faults"]> {
     return (await this.#call(healed, "POST", "/v1/heal", { fault, target })).healed;
+  }
+
+  /** Makes its WANs a pair of paths, or without a name what the topology says. */
+  async profile(name?: string): Promise<void> {
+    await this.#call(done, "POST", "/v1/profile", { profile: name ?? null });
   }
 
   /** Asks the lab to end; it takes a moment. */

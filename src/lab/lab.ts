@@ -13,6 +13,7 @@ import { LabLink } from "./link/lablink.ts";
 import { Cable, type CableEnd } from "./net/cable.ts";
 import { LabHost } from "./net/host.ts";
 import { cableLine } from "./net/render.ts";
+import { profileOf, profilePaths } from "./profiles.ts";
 import { startServices } from "./services/services.ts";
 import { statusOf, type LabStatus } from "./status.ts";
 import { loadTopology, type Topology } from "./topology/topology.ts";
@@ -22,6 +23,8 @@ export interface LabOptions {
   readonly name?: string;
   /** The same seed gives the same losses and jitter; the name unless told. */
   readonly seed?: string;
+  /** What its WANs are, instead of what the topology says. */
+  readonly profile?: string | undefined;
   /** Files to remove when the lab ends, however it ends. */
   readonly files?: readonly string[];
   readonly log?: Log;
@@ -47,6 +50,7 @@ export class Lab {
    */
   static async up(source: string | Topology, options: LabOptions = {}): Promise<Lab> {
     const topology = typeof source === "string" ? await loadTopology(source) : source;
+    if (options.profile !== undefined) checkProfile(topology, options.profile);
     if (process.geteuid?.() !== 0) {
       throw new SennitError(
         "config",
@@ -87,7 +91,9 @@ export class Lab {
         closer.add("service", () => void child.kill("SIGKILL"));
       }
     }
-    return new Lab(topology, options.name ?? topology.name, hosts, links, broken.promise, closer);
+    const lab = new Lab(topology, options.name ?? topology.name, hosts, links, broken.promise, closer);
+    if (options.profile !== undefined) await lab.setProfile(options.profile);
+    return lab;
   }
 
   private constructor(
@@ -148,6 +154,22 @@ export class Lab {
     return this.#faults.active;
   }
 
+  /**
+   * Makes the two WANs of the topology a pair of paths, or without a name what the topology says; faults stay. Throws
+   * `lab-bad-profile`, or `lab-no-wans` where the topology names none.
+   */
+  async setProfile(name?: string): Promise<void> {
+    const paths = name === undefined ? [undefined, undefined] : profilePaths(name);
+    const wans = wansOf(this.topology).map((wan) => this.link(wan));
+    for (const [index, wan] of wans.entries()) await wan.become(paths[index]);
+  }
+
+  /** The profile that the WANs are as now, faults aside. */
+  get profile(): string | undefined {
+    const [a, b] = (this.topology.wans ?? []).map((wan) => this.link(wan).settings);
+    return a === undefined || b === undefined ? undefined : profileOf(a, b);
+  }
+
   status(): Promise<LabStatus> {
     return statusOf(this);
   }
@@ -156,6 +178,24 @@ export class Lab {
   down(): Promise<void> {
     return this.#closer.close();
   }
+}
+
+/** Before anything is built. */
+function checkProfile(topology: Topology, name: string): void {
+  wansOf(topology);
+  profilePaths(name);
+}
+
+function wansOf({ name, wans }: Topology): readonly string[] {
+  if (wans !== undefined) return wans;
+  throw new SennitError(
+    "config",
+    "lab-no-wans",
+    `the topology ${name} does not say which links are its WANs`,
+    {
+      remedy: "add a line such as `wans: [fibre, lte]` to it",
+    },
+  );
 }
 
 /** The plain cables, with one run of `ip`. */

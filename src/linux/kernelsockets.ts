@@ -1,7 +1,14 @@
 import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { SennitError } from "../base/errors.ts";
 import { familyOf, formatEndpoint, normalEndpoint } from "./ffi/sockaddr.ts";
-import { openDialSocket, openListenSocket, resetOnClose, socketEnd, socketError } from "./socketoptions.ts";
+import {
+  openDialSocket,
+  openListenSocket,
+  resetOnClose,
+  sendNow,
+  socketEnd,
+  socketError,
+} from "./socketoptions.ts";
 import { libc } from "./ffi/libc.ts";
 import { readInfo } from "./connectioninfo.ts";
 import type { ConnectionInfo } from "./mptcpinfo.ts";
@@ -11,10 +18,27 @@ import type { Connection, DialOptions, Endpoint, Listener, ListenOptions, Socket
 /** Hundreds of simultaneous connects stall for seconds with a backlog of 64; the kernel caps it at net.core.somaxconn. */
 const DEFAULT_BACKLOG = 4096;
 
+/**
+ * Bytes that one read(2) may bring. A few hundred kilobytes are there at a time on a busy line, and twice this, with what
+ * becomes of it, still fits the second-level cache of the processors of today.
+ */
+const READ_BYTES = 256 * 1024;
+/** Where all connections are read into, one after the other: an idle connection costs no buffer, a busy one no garbage. */
+const readMemory = Buffer.allocUnsafeSlow(READ_BYTES);
+
 /** The descriptor behind a net.Socket: -1 once it is closed, so a number that was given to another is never used. */
 interface Handle {
   readonly fd: number;
 }
+
+/** What Node's documentation leaves out of its sockets. */
+interface SocketParts {
+  _handle: Handle | null;
+}
+type SocketOptions = Omit<SocketConstructorOpts, "handle"> & {
+  readonly manualStart?: true;
+  readonly handle?: Handle;
+};
 
 /**
  * The kernel's sockets, of this process's network namespace or of the one at `netns` (`/run/netns/NAME`): a socket
@@ -81,10 +105,10 @@ async function listen(
     keepAlive: true,
     keepAliveInitialDelay: keepAliveIdleMs,
   };
-  const server = createServer({ allowHalfOpen: true, noDelay: true, ...keepAlive }, (stream) => {
-    const connection = KernelConnection.of(stream);
+  const server = createServer({ pauseOnConnect: true, noDelay: true, ...keepAlive }, (accepted) => {
+    const connection = KernelConnection.of(takeOver(accepted));
     // Reset between the handshake and accept(2).
-    if (connection === undefined) stream.destroy();
+    if (connection === undefined) accepted.destroy();
     else onConnection(connection);
   });
   const fd = inside(() => openListenSocket(options));
@@ -121,42 +145,85 @@ function started(server: Server, fd: number, backlog: number, what: string): Pro
 }
 
 /** Gives a descriptor to Node: from here on, destroying the stream closes it. */
-function adopt(fd: number): Socket {
-  const options: SocketConstructorOpts & { readonly manualStart: true } = {
-    fd,
-    allowHalfOpen: true,
-    // Reading starts with the connection, not with the object.
-    manualStart: true,
-  };
+function adopt(fd: number): LendingSocket {
   try {
-    return new Socket(options);
+    // Reading starts with the connection, not with the object.
+    return new LendingSocket({ fd, manualStart: true });
   } catch (error) {
     libc.close(fd);
     throw error;
   }
 }
 
+/** Puts the descriptor of a socket that Node accepted into one of ours; undefined when it is closed already. */
+function takeOver(accepted: Socket): LendingSocket | undefined {
+  const parts = accepted as unknown as SocketParts;
+  const handle = parts._handle;
+  if (handle === null) return undefined;
+  parts._handle = null;
+  return new LendingSocket({ handle });
+}
+
+/** A net.Socket that lends what it reads instead of making a buffer for it, once somebody wants that. */
+class LendingSocket extends Socket {
+  #take: ((bytes: Buffer) => void) | undefined;
+
+  constructor(options: SocketOptions) {
+    const onread = {
+      buffer: readMemory,
+      callback: (length: number): boolean => this.#onRead(readMemory.subarray(0, length)),
+    };
+    super({ ...options, allowHalfOpen: true, onread } as SocketConstructorOpts);
+  }
+
+  lend(take: (bytes: Buffer) => void): void {
+    this.#take = take;
+    // What was read before it was asked for.
+    this.on("data", take);
+  }
+
+  #onRead(bytes: Buffer): boolean {
+    if (this.#take === undefined || this.readableLength > 0) return this.push(Buffer.from(bytes));
+    this.#take(bytes);
+    return true;
+  }
+}
+
 class KernelConnection implements Connection {
-  readonly stream: Socket;
+  readonly stream: LendingSocket;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #handle: Handle;
 
   /** Undefined when the peer has gone already. */
-  static of(stream: Socket): KernelConnection | undefined {
+  static of(stream: LendingSocket | undefined): KernelConnection | undefined {
     // Node's documented interface has no way to the descriptor.
-    const handle = (stream as unknown as { readonly _handle: Handle | null })._handle;
-    if (handle === null) return undefined;
+    const handle = (stream as unknown as SocketParts | undefined)?._handle;
+    if (stream === undefined || handle === undefined || handle === null) return undefined;
     const local = socketEnd(handle.fd, "local");
     const remote = socketEnd(handle.fd, "remote");
-    return local && remote ? new KernelConnection(stream, handle, local, remote) : undefined;
+    if (local && remote) return new KernelConnection(stream, handle, local, remote);
+    stream.destroy();
+    return undefined;
   }
 
-  private constructor(stream: Socket, handle: Handle, local: Endpoint, remote: Endpoint) {
+  private constructor(stream: LendingSocket, handle: Handle, local: Endpoint, remote: Endpoint) {
     this.stream = stream;
     this.#handle = handle;
     this.local = local;
     this.remote = remote;
+  }
+
+  lend(take: (bytes: Buffer) => void): void {
+    this.stream.lend(take);
+  }
+
+  send(bytes: Buffer): number {
+    const { stream } = this;
+    if (this.#handle.fd < 0 || stream.writableLength > 0 || stream.writableEnded || stream.destroyed)
+      return 0;
+    // What goes wrong here goes wrong again when the caller writes to the stream, and is told there.
+    return Math.max(0, sendNow(this.#handle.fd, bytes));
   }
 
   reset(): void {

@@ -16,6 +16,8 @@ const AF_INET6 = 10;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const PROTOCOL: Readonly<Record<Transport, number>> = { tcp: 6, mptcp: 262 };
 
+const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
+
 /** [level, name] of a socket option and the word for it in errors. */
 type Option = readonly [level: number, name: number, word: string];
 
@@ -98,6 +100,11 @@ export function resetOnClose(fd: number): void {
   const linger = Buffer.alloc(8);
   linger.writeInt32LE(1);
   libc.setsockopt(fd, SO_LINGER[0], SO_LINGER[1], linger, linger.length);
+}
+
+/** Gives the kernel what it takes without waiting; how much that is, or -1. */
+export function sendNow(fd: number, bytes: Buffer): number {
+  return libc.send(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL);
 }
 
 const address = Buffer.alloc(SOCKADDR_IN6_SIZE);

@@ -66,6 +66,16 @@ export interface Connection {
    * on top of it takes Node's native path.
    */
   readonly stream: Duplex;
+  /**
+   * Lends what comes to `take`, in place of the stream's 'data' events: all connections are read into the same memory,
+   * which holds other bytes as soon as `take` returns. Pausing, ends and errors stay the stream's.
+   */
+  lend(take: (bytes: Buffer) => void): void;
+  /**
+   * Gives the kernel of `bytes` what it takes at once, and tells how much that is: nothing while the stream still has
+   * bytes to write, or is broken. The rest is the caller's to write to the stream. The memory is free on return.
+   */
+  send(bytes: Buffer): number;
   /** With a transparent listener: where the client wanted to go. */
   readonly local: Endpoint;
   readonly remote: Endpoint;

@@ -41,6 +41,8 @@ const LINGER_MS = 5000;
  * each of thousands of flows, answers to PING and OPEN) fits in well, as long as the peer reads at all.
  */
 const BACKLOG_BYTES = 1024 * 1024;
+/** Frames gather until so many bytes wait (or the event loop has come round): a full TLS record (RFC 8446 section 5.1). */
+const GATHER_BYTES = 16 * 1024;
 /** What one flow may send before the next one's turn. */
 const TURN_BYTES = 64 * 1024;
 
@@ -77,6 +79,7 @@ export class Carrier implements Lane {
   /** Flows waiting for their turn, in order. */
   readonly #turns = new Set<Flow>();
   #pumping = false;
+  #gathering = false;
   #user: CarrierUser | undefined;
   #closed = false;
   #cancelLinger: (() => void) | undefined;
@@ -141,6 +144,7 @@ export class Carrier implements Lane {
     if (this.#closed) return;
     const bytes = encodeFrame(frame);
     this.bytesOut += bytes.length;
+    this.#gather();
     this.#stream.write(bytes);
     if (this.#stream.writableLength > BACKLOG_BYTES)
       this.close(new SennitError("peer", "backlog", "the peer sends, but does not read the answers"));
@@ -155,7 +159,9 @@ export class Carrier implements Lane {
   ready(flow: Flow): void {
     if (this.#closed) return;
     this.#turns.add(flow);
+    this.#gather();
     this.#pump();
+    if (this.#stream.writableLength >= GATHER_BYTES) this.#release();
   }
 
   leave(flow: Flow): void {
@@ -189,6 +195,23 @@ export class Carrier implements Lane {
         new SennitError("peer", "truncated", "the peer closed the connection in the middle of a frame"),
       );
   }
+
+  /**
+   * What is sent from here on leaves together, when all that is readable now has been read: one record and one system
+   * call for the frames of many small flows.
+   */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#stream.cork();
+    setImmediate(this.#release);
+  }
+
+  readonly #release = (): void => {
+    if (!this.#gathering) return;
+    this.#gathering = false;
+    this.#stream.uncork();
+  };
 
   readonly #onData = (chunk: Buffer): void => {
     this.heardAt = this.#clock.now();

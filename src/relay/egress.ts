@@ -34,6 +34,8 @@ const EMBEDDING: readonly (readonly [network: string, prefix: number, at: number
 /** Which targets the server connects to on behalf of its routers. */
 export class EgressPolicy {
   readonly #refused = REFUSED.map(([network, prefix, why]) => ({ list: listOf(network, prefix), why }));
+  /** All of them in one: most targets are in none. */
+  readonly #anyRefused = new BlockList();
   readonly #embedding = EMBEDDING.map(([network, prefix, at]) => ({ list: listOf(network, prefix), at }));
   readonly #allowed = new BlockList();
   /** Single addresses among them. */
@@ -43,6 +45,7 @@ export class EgressPolicy {
   /** `allowPrivate`: networks (CIDR) that are reachable all the same. `ownAddresses`: the server's own, as of now. */
   constructor(allowPrivate: readonly string[], ownAddresses: () => ReadonlySet<string>) {
     this.#ownAddresses = ownAddresses;
+    for (const [network, prefix] of REFUSED) this.#anyRefused.addSubnet(network, prefix, familyOf(network));
     for (const cidr of allowPrivate) {
       const [network = "", prefix] = cidr.split("/");
       const whole = isIPv6(network) ? 128 : 32;
@@ -60,8 +63,9 @@ export class EgressPolicy {
     const own = this.#ownAddresses().has(address);
     if (own && !this.#allowedHosts.has(address)) return "the server's own address";
     if (this.#allowed.check(address, family)) return undefined;
-    const hit = this.#refused.find(({ list }) => list.check(address, family));
-    if (hit !== undefined) return hit.why;
+    if (this.#anyRefused.check(address, family)) {
+      return this.#refused.find(({ list }) => list.check(address, family))?.why;
+    }
     const inner = this.#embedded(address);
     return inner === undefined ? undefined : this.objection({ address: inner, port });
   }

@@ -30,6 +30,8 @@ export interface DataPlaneDeps {
 /** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
 const LINES_A_MINUTE = 60;
 const INSTANCE_BYTES = 16;
+/** How long the list of our own addresses is good (ms). Every flow asks for it, and making it takes 60 µs. */
+const ADDRESSES_MS = 1000;
 
 /** The server's share of the relay: carriers of many routers in, connections to targets out. */
 export class ServerDataPlane implements DataPlane {
@@ -38,6 +40,7 @@ export class ServerDataPlane implements DataPlane {
   readonly #log: Log;
   readonly #admission: Admission;
   readonly #budget = new WindowBudget(BUFFER_BYTES);
+  readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
   #orders: ServerOrders | undefined;
   #acceptor: Acceptor | undefined;
@@ -47,6 +50,7 @@ export class ServerDataPlane implements DataPlane {
     this.#deps = deps;
     this.#log = limited(deps.log, deps.clock, { lines: LINES_A_MINUTE });
     this.#admission = new Admission(deps.wallClock);
+    this.#ownAddresses = ownAddresses(deps.clock);
   }
 
   async configure(orders: Orders): Promise<void> {
@@ -55,7 +59,7 @@ export class ServerDataPlane implements DataPlane {
     const before = this.#orders;
     this.#orders = orders;
     if (before === undefined || !isDeepStrictEqual(before.allowPrivate, orders.allowPrivate)) {
-      const policy = new EgressPolicy(orders.allowPrivate, ownAddresses);
+      const policy = new EgressPolicy(orders.allowPrivate, this.#ownAddresses);
       this.#outbound = new Outbound(this.#deps.sockets, policy, this.#log);
     }
     if (this.#acceptor !== undefined && sameDoor(orders, before)) return;
@@ -141,8 +145,14 @@ function add(
   total.bytesOut += session.bytesOut;
 }
 
-/** Asked for every flow; the kernel answers in some ten microseconds. */
-function ownAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return new Set(all.map(({ address }) => address));
+/** This machine's addresses, at most a second old. */
+function ownAddresses(clock: Clock): () => ReadonlySet<string> {
+  let known: ReadonlySet<string> = new Set();
+  let until = -Infinity;
+  return () => {
+    if (clock.now() < until) return known;
+    until = clock.now() + ADDRESSES_MS;
+    const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    return (known = new Set(all.map(({ address }) => address)));
+  };
 }

@@ -109,6 +109,54 @@ describe("a lab in the background", () => {
   });
 });
 
+describe("profiles", () => {
+  const DUAL = `${NAME}-dual`;
+  afterAll(() => sennit("down", "--name", DUAL));
+  const current = async (): Promise<unknown> =>
+    labStatus.parse(JSON.parse((await sennit("status", "--name", DUAL, "--json")).out)).profile;
+
+  test("are listed, to people and to programs", async () => {
+    expect((await sennit("profile")).out).toMatch(/^loss_2 +50 Mbit\/s 20 ms 2 % +50 Mbit\/s 20 ms 2 %$/m);
+    expect(Object.keys(JSON.parse((await sennit("profile", "--json")).out) as object)).toHaveLength(16);
+  });
+
+  test("make the WANs of a lab what they say, from the start and while it runs", async () => {
+    const up = await sennit("up", "dual", "--name", DUAL, "--profile", "rtt_70", "--detach");
+    expect(up).toMatchObject({ code: 0, err: "" });
+    expect(await current()).toBe("rtt_70");
+    expect(await sennit("profile", "lte_geo", "--name", DUAL)).toMatchObject({ code: 0, out: "" });
+    expect((await sennit("status", "--name", DUAL)).out).toContain("profile: lte_geo\n");
+    expect(await sennit("profile", "none", "--name", DUAL)).toMatchObject({ code: 0 });
+    expect(await current()).toBeNull();
+  });
+
+  test("are refused where there is none of that name, or there are no WANs", async () => {
+    expect(await sennit("profile", "fast", "--name", DUAL)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("allowed is baseline, rtt_40"),
+    });
+    expect(await sennit("up", file, "--profile", "baseline", "--name", NAME)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("wans: [fibre, lte]"),
+    });
+  });
+
+  test("a file of rates is meant as seen from where it is told", async () => {
+    await writeFile(join(directory, "pauses.trace"), "0: 1 Mbit/s\n1 s: 0\n2 s: repeat\n");
+    const argv = [MAIN, "lab", "fault", "rate-trace", "wan1", "pauses.trace", "--name", DUAL];
+    const told = start(["env", "--chdir", directory, process.execPath, ...argv], {
+      life: "tied",
+      stdio: "inherit",
+    });
+    expect(await (await told).exited).toMatchObject({ code: 0 });
+    const { links } = labStatus.parse(JSON.parse((await sennit("status", "--name", DUAL, "--json")).out));
+    expect(links.find(({ name }) => name === "wan1")?.up).toMatchObject({
+      rate: 1e6,
+      trace: join(directory, "pauses.trace"),
+    });
+  });
+});
+
 describe("a lab in the foreground", () => {
   test.each(["SIGINT", "SIGTERM"] as const)("ends cleanly on %s", async (signal) => {
     const child = await sennitLab("up", file, "--name", NAME, "--json");

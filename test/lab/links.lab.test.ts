@@ -125,6 +125,25 @@ describe("a link changed while it runs", () => {
     expect(share).toBeGreaterThan(TCP_SHARE * (1 - TCP_TOLERANCE));
   });
 
+  test("the WANs become a profile, and what the topology says again", RETRY, async () => {
+    const roundTrip = async (name: string): Promise<number> => {
+      const { first, second } = endsOf(lab, lab.link(name).spec);
+      return quantile(await ping(lab, first.host, second.address), 0.5);
+    };
+    await lab.setProfile("rtt_70");
+    expect(lab.profile).toBe("rtt_70");
+    expect(await roundTrip("wan1")).toBeLessThan(40 + LATE_MS);
+    expect(await roundTrip("wan2")).toBeGreaterThan(140 - EARLY_MS);
+    // A fault is no other profile.
+    await lab.fault("delay", "wan2", "5 ms");
+    expect(lab.profile).toBe("rtt_70");
+    await lab.heal();
+    await lab.setProfile();
+    expect(lab.profile).toBeUndefined();
+    expect(await roundTrip("wan1")).toBeLessThan(16 + LATE_MS);
+    await expect(lab.setProfile("none")).rejects.toMatchObject({ code: "lab-bad-profile" });
+  });
+
   test("refuses what no link can be", async () => {
     await expect(lab.link("wan1").set({ rate: "fast" })).rejects.toThrow(/rate/);
     await expect(lab.link("lan").set({ rate: "1 Mbit/s" })).rejects.toMatchObject({ code: "lab-cable" });

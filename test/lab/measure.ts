@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Lab } from "../../src/lab/lab.ts";
-import type { LinkSpec } from "../../src/lab/topology/schema.ts";
+import type { LinkSpec } from "../../src/lab/topology/linkschema.ts";
 
 /** What a stranger would measure: nothing here knows how the lab works. */
 export interface Ping {

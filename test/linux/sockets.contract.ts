@@ -170,6 +170,71 @@ export function socketsContract(name: string, makeWorld: () => Promise<World>): 
         expect(most).toBeLessThan(512 << 10);
       });
 
+      it("lends what comes, what came before included, and stops while paused", async () => {
+        const { client, server } = await pair(transport, family);
+        client.stream.write("early ");
+        await once(server.stream, "readable");
+        const heard = { text: "", lent: [] as Buffer[], ended: false };
+        server.lend((bytes) => {
+          heard.text += bytes.toString();
+          heard.lent.push(bytes);
+        });
+        server.stream.on("end", () => (heard.ended = true));
+        client.stream.write("bytes");
+        await until(
+          () => heard.text,
+          (text) => text === "early bytes",
+        );
+        server.stream.pause();
+        client.stream.end(" and late ones");
+        await within(50, once(server.stream, "end"));
+        expect(heard).toMatchObject({ text: "early bytes", ended: false });
+        server.stream.resume();
+        await until(
+          () => heard.ended,
+          (ended) => ended,
+        );
+        expect(heard.text).toBe("early bytes and late ones");
+      });
+
+      it("lends every byte in order, and uses the memory again", async () => {
+        const { client, server } = await pair(transport, family);
+        const sent = randomBytes(4 << 20);
+        const received = createHash("sha256");
+        const lent: { readonly bytes: Buffer; readonly was: Buffer }[] = [];
+        server.lend((bytes) => {
+          received.update(bytes);
+          lent.push({ bytes, was: Buffer.from(bytes) });
+        });
+        client.stream.end(sent);
+        await once(server.stream, "end");
+        expect(received.digest("hex")).toBe(createHash("sha256").update(sent).digest("hex"));
+        expect(lent.some(({ bytes, was }) => !bytes.equals(was))).toBe(true);
+      });
+
+      it("sends what the kernel takes at once, from memory that is free again, and no more", async () => {
+        const { client, server } = await pair(transport, family);
+        const [sent, received] = [createHash("sha256"), createHash("sha256")];
+        const chunk = Buffer.alloc(256 << 10);
+        let taken = 0;
+        // Until the kernel's buffers are full; far below what they could hold.
+        for (let size = 1; size > 0 && taken < 256 << 20; taken += size) {
+          chunk.fill(taken % 251);
+          size = client.send(chunk);
+          sent.update(chunk.subarray(0, size));
+          chunk.fill(0xee);
+        }
+        server.lend((bytes) => void received.update(bytes));
+        client.stream.write("the rest");
+        sent.update("the rest");
+        client.stream.end();
+        expect(client.send(chunk)).toBe(0);
+        await once(server.stream, "end");
+        expect(received.digest("hex")).toBe(sent.digest("hex"));
+        client.reset();
+        expect(client.send(chunk)).toBe(0);
+      });
+
       it("makes a writer wait whose reader does not read", async () => {
         const { client } = await pair(transport, family);
         const chunk = Buffer.alloc(64 << 10);

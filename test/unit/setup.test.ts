@@ -51,10 +51,10 @@ function standIn(name: string, script: string): void {
   chmodSync(path, 0o755);
 }
 
-function setup(): { status: number | null; said: string; did: string[] } {
+function setup(...lists: string[]): { status: number | null; said: string; did: string[] } {
   const log = join(root, "log");
   writeFileSync(log, "");
-  const { status, stdout, stderr } = spawnSync(join(root, "scripts/setup"), {
+  const { status, stdout, stderr } = spawnSync(join(root, "scripts/setup"), lists, {
     env: { PATH: join(root, "bin") },
     encoding: "utf8",
   });
@@ -79,6 +79,13 @@ test("another lock file means npm ci again, and nothing else", () => {
   writeFileSync(join(root, "package-lock.json"), '{ "other": true }');
   expect(setup()).toMatchObject({ status: 0, did: ["npm ci --loglevel=error"] });
   expect(setup().did).toEqual([]);
+});
+
+test("what a further list names is wanted as well", () => {
+  writeFileSync(join(root, "peers.txt"), "# peers\npeer-package peer-command\n");
+  standIn("id", "echo 1000");
+  const wanted = "setup: please install, as root: apt-get install some-package peer-package\n";
+  expect(setup("peers.txt")).toEqual({ status: 1, said: wanted, did: [] });
 });
 
 describe("where it cannot install, it says what to install, and changes nothing", () => {

@@ -1,11 +1,17 @@
 import { isIPv4 } from "node:net";
+import type { z } from "zod";
+import { SennitError } from "../../base/errors.ts";
 import { listed } from "../../config/problems.ts";
 import type { LabLink, LinkFault } from "../link/lablink.ts";
+import type { RateTrace } from "../link/ratetrace.ts";
 import type { LabHost } from "../net/host.ts";
+import type { NatFault } from "../net/natbox.ts";
 import { addressesOf, contains, nth } from "../topology/addresses.ts";
-import { linkChange } from "../topology/schema.ts";
+import { linkChange, type DirectionChange } from "../topology/linkschema.ts";
+import { natKind, type NatKind } from "../topology/natschema.ts";
+import { rateSettings } from "../topology/linksettings.ts";
 import { hostKind } from "../topology/topology.ts";
-import { FAULTS, wrong, type FaultName } from "./kinds.ts";
+import { FAULTS, wrong, type FaultKind, type FaultName } from "./kinds.ts";
 
 /** A fault that is there now. */
 export interface ActiveFault {
@@ -63,18 +69,25 @@ export class Faults {
 
   /** Checks everything first, so that a refused fault changes nothing. */
   #prepare(fault: FaultName, target: string, value: string | undefined): () => Promise<Undo | undefined> {
-    if (FAULTS[fault].value === "none" && value !== undefined)
+    const kind: FaultKind = FAULTS[fault];
+    if (kind.value === undefined && value !== undefined)
       throw wrong(`the value "${value}"`, `no value for ${fault}`);
+    if (kind.setting !== undefined) return this.#onDirection(target, linkFault(kind.setting, fault, value));
+    if (kind.behavior !== undefined)
+      return this.#onNat(this.#host(target, ["nat"]), natFault(kind.behavior, value));
+    return this.#prepareOther(fault, target, value);
+  }
+
+  #prepareOther(
+    fault: FaultName,
+    target: string,
+    value: string | undefined,
+  ): () => Promise<Undo | undefined> {
     switch (fault) {
       case "down":
         return this.#onLink(this.#link(target), { change: { carrier: false } });
       case "blackhole":
         return this.#onDirection(target, { open: false });
-      case "loss":
-      case "rate":
-      case "delay":
-      case "jitter":
-        return this.#onDirection(target, quantity(fault, value));
       case "strip-mptcp":
         return this.#strip(this.#host(target, ["router", "nat"]));
       case "nat-reboot":
@@ -93,6 +106,8 @@ export class Faults {
           );
         return this.#readdress(host, device, value);
       }
+      default:
+        throw new SennitError("bug", "lab-fault-unknown", `nobody knows how to make ${fault}`);
     }
   }
 
@@ -125,6 +140,17 @@ export class Faults {
     };
   }
 
+  #onNat(host: LabHost, fault: NatFault): () => Promise<Undo> {
+    return async () => {
+      host.nat?.addFault(fault);
+      await host.restartNat();
+      return async () => {
+        host.nat?.removeFault(fault);
+        await host.restartNat();
+      };
+    };
+  }
+
   #strip(host: LabHost): () => Promise<Undo> {
     return async () => {
       await host.stripMptcp(true);
@@ -134,7 +160,7 @@ export class Faults {
 
   #reboot(host: LabHost): () => Promise<undefined> {
     return async () => {
-      await host.forgetMappings();
+      await host.restartNat();
       return undefined;
     };
   }
@@ -145,14 +171,9 @@ export class Faults {
       const { first, prefixLength } = host.subnetOf(device);
       throw wrong(`the address "${address}"`, `one of the subnet of ${first}/${prefixLength}`);
     }
-    const change = async (to?: string): Promise<void> => {
-      await host.readdress(device, to);
-      // A mapping made for the old address would go on using it.
-      if (host.spec.nat !== undefined) await host.forgetMappings();
-    };
     return async () => {
-      await change(address);
-      return () => change();
+      await host.readdress(device, address);
+      return () => host.readdress(device);
     };
   }
 
@@ -175,13 +196,27 @@ export class Faults {
   }
 }
 
-/** The value in the words of a topology file. */
-function quantity(
-  fault: "loss" | "rate" | "delay" | "jitter",
+/** What changes of a link, the value in the words of a topology file. */
+function linkFault(
+  setting: keyof DirectionChange,
+  fault: FaultName,
   value: string | undefined,
 ): LinkFault["change"] {
-  const parsed = linkChange.shape[fault].safeParse(value);
-  if (parsed.success && parsed.data !== undefined) return { [fault]: parsed.data };
-  const { allowed } = linkChange.shape[fault].unwrap().meta() as { allowed: string };
+  const text = fault === "rate-trace" && value !== undefined ? `trace ${value}` : value;
+  const kind: FaultKind = FAULTS[fault];
+  // A fault without a value is there or not.
+  const change = parsed(linkChange.shape[setting].unwrap(), kind.value === undefined ? true : text);
+  return setting === "rate" ? rateSettings(change as number | RateTrace) : { [setting]: change };
+}
+
+function natFault(behavior: keyof NatKind, value: string | undefined): NatFault {
+  const bool = value === "true" ? true : value === "false" ? false : value;
+  return { [behavior]: parsed(natKind.shape[behavior], bool) };
+}
+
+function parsed(schema: z.ZodType, value: string | boolean | undefined): unknown {
+  const result = schema.safeParse(value);
+  if (result.success && value !== undefined) return result.data;
+  const { allowed } = schema.meta() as { allowed: string };
   throw wrong(value === undefined ? "no value" : `"${value}"`, allowed);
 }

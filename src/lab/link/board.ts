@@ -1,5 +1,3 @@
-import type { DirectionSettings } from "./model.ts";
-
 /** What happened in one direction of a link since the lab came up. Frames and bytes with the Ethernet header. */
 export interface DirectionCounters {
   /** Frames that entered: the sum of all that follow, but for `bytes` and `backlog`. */
@@ -11,6 +9,8 @@ export interface DirectionCounters {
   readonly lost: number;
   /** Dropped because the queue was full. */
   readonly overflowed: number;
+  /** Dropped for what they are: too big for an MTU black hole, or blocked. */
+  readonly filtered: number;
   /** Gone into a black hole, a link that is down or a device that is not up. */
   readonly cut: number;
   /** On their way now. */
@@ -19,17 +19,17 @@ export interface DirectionCounters {
   readonly backlog: number;
 }
 
-/** What the loop needs to know of one direction: its arithmetic, and whether anything gets through at all. */
-export interface DirectionState extends DirectionSettings {
-  /** False: a black hole. */
-  readonly open: boolean;
-  /** False: the cable is out; the same for both directions of a link. */
-  readonly carrier: boolean;
-}
-
-const STATE = ["rate", "delay", "jitter", "loss", "queue", "open", "carrier"] as const;
-const COUNTERS = ["offered", "delivered", "bytes", "lost", "overflowed", "cut", "held", "backlog"] as const;
-const STRIDE = STATE.length + COUNTERS.length;
+const COUNTERS = [
+  "offered",
+  "delivered",
+  "bytes",
+  "lost",
+  "overflowed",
+  "filtered",
+  "cut",
+  "held",
+  "backlog",
+] as const;
 
 /* Places in the control words. */
 const WANTED = 0;
@@ -41,8 +41,9 @@ const CONTROL_BYTES = 16;
 export type CounterName = (typeof COUNTERS)[number];
 
 /**
- * The memory that the loop's thread shares with the one that commands it: the state of every direction, written here
- * and applied there, and the counters, written there and read here. Two directions per link: up is 2n, down is 2n + 1.
+ * The memory that the loop's thread shares with the one that commands it, as a loop that blocks in ppoll(2) hears no
+ * events: which of the changes it was sent it has applied, whether to stop, and the counters, written there and read
+ * here. Two directions per link: up is 2n, down is 2n + 1.
  */
 export class Board {
   readonly buffer: SharedArrayBuffer;
@@ -56,17 +57,12 @@ export class Board {
   }
 
   static forDirections(count: number): Board {
-    return new Board(new SharedArrayBuffer(CONTROL_BYTES + count * STRIDE * 8));
+    return new Board(new SharedArrayBuffer(CONTROL_BYTES + count * COUNTERS.length * 8));
   }
 
   // -- the commanding side
 
-  /** Takes effect together with all else that was written, at the next `commit`. */
-  write(direction: number, state: DirectionState): void {
-    for (const [index, key] of STATE.entries()) this.#values[direction * STRIDE + index] = Number(state[key]);
-  }
-
-  /** Settles once the loop goes by what was written; false when it has not within `timeoutMs`. */
+  /** Settles once the loop goes by what it was sent before; false when it has not within `timeoutMs`. */
   async commit(timeoutMs: number): Promise<boolean> {
     const wanted = Atomics.add(this.#control, WANTED, 1) + 1;
     const deadline = performance.now() + timeoutMs;
@@ -81,8 +77,8 @@ export class Board {
   }
 
   counters(direction: number): DirectionCounters {
-    const at = direction * STRIDE + STATE.length;
-    const entries = COUNTERS.map((key, index) => [key, this.#values[at + index] ?? 0]);
+    const view = this.counterView(direction);
+    const entries = COUNTERS.map((key, index) => [key, view[index] ?? 0]);
     return Object.fromEntries(entries) as Record<CounterName, number>;
   }
 
@@ -92,19 +88,13 @@ export class Board {
 
   // -- the loop's side
 
-  /** Number of the newest state written. */
+  /** Number of the newest change that was sent. */
   get wanted(): number {
     return Atomics.load(this.#control, WANTED);
   }
 
   get stopped(): boolean {
     return Atomics.load(this.#control, STOP) !== 0;
-  }
-
-  read(direction: number): DirectionState {
-    const entries = STATE.map((key, index) => [key, this.#values[direction * STRIDE + index] ?? 0]);
-    const values = Object.fromEntries(entries) as Record<(typeof STATE)[number], number>;
-    return { ...values, open: values.open !== 0, carrier: values.carrier !== 0 };
   }
 
   applied(wanted: number): void {
@@ -114,8 +104,7 @@ export class Board {
 
   /** A view on one direction's counters, in the order of `counterIndex`. */
   counterView(direction: number): Float64Array<SharedArrayBuffer> {
-    const at = direction * STRIDE + STATE.length;
-    return this.#values.subarray(at, at + COUNTERS.length);
+    return this.#values.subarray(direction * COUNTERS.length, (direction + 1) * COUNTERS.length);
   }
 }
 

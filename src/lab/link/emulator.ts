@@ -1,15 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { messageOf, SennitError } from "../../base/errors.ts";
-import { Board, type DirectionCounters, type DirectionState } from "./board.ts";
-import type { LoopEnd, LoopPlan } from "./worker.ts";
-
-export interface EmulatedLink {
-  readonly name: string;
-  readonly ends: readonly [LoopEnd, LoopEnd];
-  /** From the first end to the second, and back. */
-  readonly up: DirectionState;
-  readonly down: DirectionState;
-}
+import { Board, type DirectionCounters } from "./board.ts";
+import type { DirectionState } from "./settings.ts";
+import type { LoopPlan, StateChange } from "./worker.ts";
 
 export interface EmulatorOptions {
   /** The same seed gives the same losses and jitter. */
@@ -24,6 +17,7 @@ const COMMIT_TIMEOUT_MS = 5_000;
 /** Carries the frames of a lab's emulated links in a thread of its own. */
 export class Emulator {
   readonly #board: Board;
+  readonly #worker: Worker;
   /** Rejects when the loop dies before its time. */
   readonly #ended: Promise<void>;
   #stopping = false;
@@ -32,14 +26,10 @@ export class Emulator {
    * Creates both devices of every link, and carries frames from then on. Throws what creating a device throws: EBUSY
    * where the name is taken, ENOENT where the namespace is not there.
    */
-  static async start(links: readonly EmulatedLink[], options: EmulatorOptions): Promise<Emulator> {
+  static async start(links: LoopPlan["links"], options: EmulatorOptions): Promise<Emulator> {
     const board = Board.forDirections(links.length * 2);
-    for (const [index, { up, down }] of links.entries()) {
-      board.write(index * 2, up);
-      board.write(index * 2 + 1, down);
-    }
     const plan: LoopPlan = {
-      links: links.map(({ name, ends }) => ({ name, ends })),
+      links,
       board: board.buffer,
       seed: options.seed,
     };
@@ -52,6 +42,7 @@ export class Emulator {
 
   private constructor(board: Board, worker: Worker) {
     this.#board = board;
+    this.#worker = worker;
     this.#ended = new Promise((resolve, reject) => {
       const died = (cause?: unknown): void => {
         if (this.#stopping) resolve();
@@ -64,8 +55,8 @@ export class Emulator {
 
   /** Sets link number `index` anew; settles when the links behave so. */
   async set(index: number, up: DirectionState, down: DirectionState): Promise<void> {
-    this.#board.write(index * 2, up);
-    this.#board.write(index * 2 + 1, down);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    this.#worker.postMessage({ link: index, up, down } satisfies StateChange);
     await this.#commit();
   }
 

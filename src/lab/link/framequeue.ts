@@ -76,6 +76,12 @@ export class FrameQueue {
     this.#length++;
   }
 
+  /** Keeps a copy of the `size` bytes just read at the `free` place of another queue. Only while `hasRoom`. */
+  copyIn(other: FrameQueue, size: number, due: number): void {
+    other.memory.bytes.copy(this.memory.bytes, this.free, other.free, other.free + size);
+    this.push(size, due);
+  }
+
   /** Forgets the first frame. */
   pop(): void {
     this.#head = (this.#head + 1) % this.#slots;

@@ -1,8 +1,8 @@
 import { SennitError } from "../../base/errors.ts";
-import { linkChange, type DirectionChange, type LinkChange, type LinkSpec } from "../topology/schema.ts";
-import { directionsSaid, isCable, settingsOf, type BothDirections } from "../topology/topology.ts";
-import type { DirectionCounters, DirectionState } from "./board.ts";
-import type { DirectionSettings } from "./model.ts";
+import { linkChange, type DirectionChange, type LinkChange, type LinkSpec } from "../topology/linkschema.ts";
+import { directionsSaid, isCable, settingsOf, type BothDirections } from "../topology/linksettings.ts";
+import type { DirectionCounters } from "./board.ts";
+import type { DirectionSettings, DirectionState } from "./settings.ts";
 
 /** What carries a link's frames: the emulator, or a cable of the kernel's. */
 export interface Medium {
@@ -57,6 +57,13 @@ export class LabLink {
     this.mustBeEmulated();
     const { up, down } = directionsSaid(linkChange.parse(change));
     this.#said = { up: { ...this.#said.up, ...up }, down: { ...this.#said.down, ...down } };
+    await this.#apply();
+  }
+
+  /** Makes it what is said here and nothing else; without anything, what the topology says. Throws `lab-cable`. */
+  async become(change?: LinkChange): Promise<void> {
+    this.mustBeEmulated();
+    this.#said = directionsSaid(change === undefined ? this.spec : linkChange.parse(change));
     await this.#apply();
   }
 

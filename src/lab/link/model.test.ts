@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LinkModel, LOST, OVERFLOWED, type DirectionSettings } from "./model.ts";
+import { settingsOf } from "../topology/linksettings.ts";
+import { LinkModel, LOST, OVERFLOWED } from "./model.ts";
 import { seededRandom } from "./random.ts";
+import type { DirectionSettings } from "./settings.ts";
 
-const PLAIN: DirectionSettings = { rate: 8e6, delay: 0, jitter: 0, loss: 0, queue: 64 * 1024 };
+const PLAIN = settingsOf({ rate: 8e6, queue: 64 * 1024 });
 const link = (settings: Partial<DirectionSettings>, seed = "seed"): LinkModel =>
   new LinkModel({ ...PLAIN, ...settings }, seededRandom(seed));
 
@@ -39,12 +41,28 @@ describe("the arithmetic", () => {
   test("what is on its way keeps its time when the link changes", () => {
     const model = link({ delay: 100 });
     expect(model.offer(1000, 0)).toBe(101);
-    model.settings = { ...PLAIN, rate: 80e6, delay: 1 };
+    model.apply({ ...PLAIN, rate: 80e6, delay: 1 }, 1);
     // Faster now, but still behind the one before.
     expect(model.offer(1000, 1)).toBe(101.1);
-    model.settings = { ...PLAIN, rate: Infinity, delay: 1 };
+    model.apply({ ...PLAIN, rate: Infinity, delay: 1 }, 1);
     expect(model.offer(1000, 1)).toBe(101.1);
     expect(model.offer(1000, 200)).toBe(201);
+  });
+
+  test("so many packets may be under way, whatever their size", () => {
+    const model = link({ limit: 3, queue: Infinity });
+    expect(model.offer(1500, 0, 2)).toBe(1.5);
+    expect(model.offer(60, 0, 3)).toBe(OVERFLOWED);
+    expect(model.offer(60, 0, 2)).toBe(1.56);
+  });
+
+  test("some packets are held back", () => {
+    const model = link({ reorder: { share: 100, by: 7 } });
+    const held = Array.from({ length: 20_000 }, () => model.heldBack());
+    expect(new Set(held)).toEqual(new Set([0, 7]));
+    // 2000 expected; four standard deviations are 170.
+    expect(Math.abs(held.filter((by) => by > 0).length - 2000)).toBeLessThan(170);
+    expect(link({}).heldBack()).toBe(0);
   });
 
   test("losses come as often as told, and the same for the same seed", () => {
@@ -76,13 +94,15 @@ describe("the arithmetic", () => {
   });
 });
 
-const settings = fc.record({
-  rate: fc.oneof(fc.constant(Infinity), fc.integer({ min: 1000, max: 1e9 })),
-  delay: fc.float({ min: 0, max: 500, noNaN: true }),
-  jitter: fc.float({ min: 0, max: 50, noNaN: true }),
-  loss: fc.integer({ min: 0, max: 200 }),
-  queue: fc.integer({ min: 2048, max: 200_000 }),
-});
+const settings = fc
+  .record({
+    rate: fc.oneof(fc.constant(Infinity), fc.integer({ min: 1000, max: 1e9 })),
+    delay: fc.float({ min: 0, max: 500, noNaN: true }),
+    jitter: fc.float({ min: 0, max: 50, noNaN: true }),
+    loss: fc.integer({ min: 0, max: 200 }),
+    queue: fc.integer({ min: 2048, max: 200_000 }),
+  })
+  .map((said) => ({ ...PLAIN, ...said }));
 /** Gap to the packet before in ms, and bytes. */
 const traffic = fc.array(
   fc.tuple(fc.float({ min: 0, max: 20, noNaN: true }), fc.integer({ min: 60, max: 1514 })),

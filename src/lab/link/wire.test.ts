@@ -1,16 +1,14 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { FakeTunTaps } from "../../linux/fake/tuntap.ts";
-import { Board, type DirectionState } from "./board.ts";
+import { settingsOf } from "../topology/linksettings.ts";
+import { Board } from "./board.ts";
 import { seededRandom } from "./random.ts";
+import type { DirectionState } from "./settings.ts";
 import { Wire } from "./wire.ts";
 
 /** 1000 bytes take 1 ms. */
 const STATE: DirectionState = {
-  rate: 8e6,
-  delay: 10,
-  jitter: 0,
-  loss: 0,
-  queue: 5000,
+  ...settingsOf({ rate: 8e6, delay: 10, queue: 5000 }),
   open: true,
   carrier: true,
 };
@@ -18,6 +16,7 @@ const STATE: DirectionState = {
 let taps: FakeTunTaps;
 let board: Board;
 let wire: Wire;
+/** Sizes. */
 let arrived: number[];
 
 beforeEach(() => {
@@ -28,8 +27,7 @@ beforeEach(() => {
   arrived = [];
   taps.listen("far", (packet) => arrived.push(packet.length));
   board = Board.forDirections(1);
-  board.write(0, STATE);
-  wire = new Wire(near, far, board, 0, seededRandom("x"));
+  wire = new Wire(near, far, board.counterView(0), STATE, seededRandom("x"));
 });
 
 const send = (...sizes: number[]): void => {
@@ -38,8 +36,8 @@ const send = (...sizes: number[]): void => {
 
 /** Every frame that entered is somewhere. */
 function conserved(): void {
-  const { offered, delivered, lost, overflowed, cut, held } = board.counters(0);
-  expect(delivered + lost + overflowed + cut + held).toBe(offered);
+  const { offered, delivered, lost, overflowed, filtered, cut, held } = board.counters(0);
+  expect(delivered + lost + overflowed + filtered + cut + held).toBe(offered);
   expect(delivered).toBe(arrived.length);
 }
 
@@ -69,23 +67,68 @@ describe("one direction of a link", () => {
   });
 
   test("loss by chance", () => {
-    wire.apply({ ...STATE, loss: 1000 });
+    wire.apply({ ...STATE, loss: 1000 }, 0);
     send(100, 100);
     wire.receive(0);
     expect(board.counters(0)).toMatchObject({ offered: 2, lost: 2, held: 0 });
     conserved();
   });
 
+  test("more packets than the limit", () => {
+    wire.apply({ ...STATE, queue: Infinity, limit: 3 }, 0);
+    send(60, 1500, 60, 60);
+    wire.receive(0);
+    expect(board.counters(0)).toMatchObject({ held: 3, overflowed: 1 });
+    // The first has arrived at 10.06 ms, so there is room for one.
+    send(60, 60);
+    wire.receive(10.1);
+    expect(board.counters(0)).toMatchObject({ delivered: 1, held: 3, overflowed: 2 });
+    conserved();
+  });
+
+  test("what is held back is overtaken, and comes after all", () => {
+    wire.apply({ ...STATE, reorder: { share: 1000, by: 5 } }, 0);
+    send(1000);
+    wire.receive(0);
+    wire.apply(STATE, 0);
+    send(500, 600);
+    wire.receive(0);
+    expect(board.counters(0)).toMatchObject({ held: 3 });
+    // 1000 at 11 and 5 more; the others at 11.5 and 12.1.
+    wire.deliver(15.9);
+    expect(arrived).toEqual([500, 600]);
+    expect(wire.due).toBe(16);
+    wire.deliver(16);
+    expect(arrived).toEqual([500, 600, 1000]);
+    conserved();
+  });
+
+  test("frames are filtered by what they are", () => {
+    wire.apply({ ...STATE, mtuBlackhole: 1000 }, 0);
+    const packet = (size: number): Uint8Array => {
+      const frame = new Uint8Array(14 + size);
+      frame.set([0x08, 0x00], 12);
+      return frame;
+    };
+    taps.send("near", packet(1000));
+    taps.send("near", packet(1001));
+    wire.receive(0);
+    wire.deliver(1000);
+    expect(arrived).toEqual([1014]);
+    expect(board.counters(0)).toMatchObject({ offered: 2, filtered: 1 });
+    conserved();
+  });
+
   test("a black hole swallows what enters and what was on its way", () => {
     send(100);
     wire.receive(0);
-    wire.apply({ ...STATE, open: false });
+    wire.apply({ ...STATE, open: false }, 0);
     send(100);
     wire.receive(1);
     wire.deliver(1000);
     expect(arrived).toEqual([]);
     expect(board.counters(0)).toMatchObject({ offered: 2, cut: 2, held: 0 });
-    wire.apply(STATE);
+    wire.apply(STATE, 0);
     send(100);
     wire.receive(1000);
     wire.deliver(2000);
@@ -96,7 +139,7 @@ describe("one direction of a link", () => {
   test("a pulled cable loses what was on it", () => {
     send(100, 100);
     wire.receive(0);
-    wire.apply({ ...STATE, carrier: false });
+    wire.apply({ ...STATE, carrier: false }, 0);
     expect(board.counters(0)).toMatchObject({ offered: 2, cut: 2, held: 0 });
     wire.deliver(1000);
     expect(arrived).toEqual([]);
@@ -115,7 +158,7 @@ describe("one direction of a link", () => {
   test("a link that needs more memory gets it, with all that is on its way", () => {
     send(1000, 1000);
     wire.receive(0);
-    wire.apply({ ...STATE, rate: 300e6, delay: 300, queue: 10e6 });
+    wire.apply({ ...STATE, rate: 300e6, delay: 300, queue: 10e6 }, 0);
     for (let round = 0; round < 20; round++) {
       send(...Array<number>(500).fill(1500));
       while (board.counters(0).offered < 2 + 500 * (round + 1)) wire.receive(1);
@@ -129,13 +172,6 @@ describe("one direction of a link", () => {
 });
 
 describe("the board", () => {
-  test("what is written on one side is read on the other", () => {
-    const other = new Board(board.buffer);
-    const state = { ...STATE, rate: Infinity, open: false };
-    board.write(0, state);
-    expect(other.read(0)).toEqual(state);
-  });
-
   test("a commit settles when the loop has applied it, and gives up when it has not", async () => {
     expect(await board.commit(1)).toBe(false);
     const committed = board.commit(5000);

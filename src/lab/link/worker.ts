@@ -1,17 +1,32 @@
 import { setPriority } from "node:os";
-import { workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { inNetns } from "../../linux/netns.ts";
 import { Poller } from "../../linux/poll.ts";
 import { openTunTap, type TunTap } from "../../linux/tuntap.ts";
 import { Board } from "./board.ts";
 import { seededRandom } from "./random.ts";
+import type { DirectionState } from "./settings.ts";
 import { Wire } from "./wire.ts";
 
 /** The thread that carries the frames of all emulated links of one lab. It blocks in ppoll(2), so it does nothing else. */
 export interface LoopPlan {
-  readonly links: readonly { readonly name: string; readonly ends: readonly [LoopEnd, LoopEnd] }[];
+  readonly links: readonly EmulatedLink[];
   readonly board: SharedArrayBuffer;
   readonly seed: string;
+}
+
+export interface EmulatedLink {
+  readonly name: string;
+  readonly ends: readonly [LoopEnd, LoopEnd];
+  /** From the first end to the second, and back. */
+  readonly up: DirectionState;
+  readonly down: DirectionState;
+}
+
+/** What a link is to be from now on. */
+export interface StateChange extends Pick<EmulatedLink, "up" | "down"> {
+  /** Its place in the plan. */
+  readonly link: number;
 }
 
 export interface LoopEnd {
@@ -39,10 +54,14 @@ function run(plan: LoopPlan): void {
   );
   const tap = (index: number): TunTap => taps[index] as TunTap;
   // TAP 2n is the first end of link n, TAP 2n + 1 the second; direction 2n goes from the first to the second.
-  const wires = taps.map((from, index) => {
-    const name = `${plan.seed}/${plan.links[index >> 1]?.name}/${index & 1}`;
-    return new Wire(from, tap(index ^ 1), board, index, seededRandom(name));
-  });
+  const wires = plan.links.flatMap(({ name, up, down }, link) =>
+    [up, down].map((state, way) => {
+      const index = link * 2 + way;
+      const random = seededRandom(`${plan.seed}/${name}/${way}`);
+      return new Wire(tap(index), tap(index ^ 1), board.counterView(index), state, random);
+    }),
+  );
+
   const poller = new Poller(taps.map(({ fd }) => fd));
   setPriority(NICE);
   try {
@@ -58,7 +77,7 @@ function loop(board: Board, wires: readonly Wire[], taps: readonly TunTap[], pol
   while (!board.stopped) {
     const wanted = board.wanted;
     if (wanted !== applied) {
-      apply(board, wires, taps);
+      applyChanges(wires, taps);
       applied = wanted;
       board.applied(applied);
     }
@@ -78,11 +97,19 @@ function loop(board: Board, wires: readonly Wire[], taps: readonly TunTap[], pol
   }
 }
 
-function apply(board: Board, wires: readonly Wire[], taps: readonly TunTap[]): void {
-  for (const [index, wire] of wires.entries()) {
-    const state = board.read(index);
-    wire.apply(state);
-    taps[index]?.setCarrier(state.carrier);
+/** What was sent before `wanted` was raised is there: messages are handed over when they are posted. */
+function applyChanges(wires: readonly Wire[], taps: readonly TunTap[]): void {
+  if (parentPort === null) return;
+  for (
+    let next = receiveMessageOnPort(parentPort);
+    next !== undefined;
+    next = receiveMessageOnPort(parentPort)
+  ) {
+    const { link, up, down } = next.message as StateChange;
+    for (const [way, state] of [up, down].entries()) {
+      wires[link * 2 + way]?.apply(state, performance.now());
+      taps[link * 2 + way]?.setCarrier(state.carrier);
+    }
   }
 }
 

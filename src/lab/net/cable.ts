@@ -1,7 +1,8 @@
 import { z } from "zod";
-import type { DirectionCounters, DirectionState } from "../link/board.ts";
+import type { DirectionCounters } from "../link/board.ts";
 import type { Medium } from "../link/lablink.ts";
-import type { BothDirections } from "../topology/topology.ts";
+import type { DirectionState } from "../link/settings.ts";
+import type { BothDirections } from "../topology/linksettings.ts";
 import type { LabHost } from "./host.ts";
 
 /** One end of a cable. */
@@ -52,7 +53,7 @@ async function statsOf({ host, device }: CableEnd): Promise<{ readonly rx: Stats
 
 /** A cable loses only what its device would not take. */
 function direction(sent: Stats, received: Stats): DirectionCounters {
-  const none = { lost: 0, overflowed: 0, held: 0, backlog: 0 };
+  const none = { lost: 0, overflowed: 0, filtered: 0, held: 0, backlog: 0 };
   const [delivered, cut] = [received.packets, sent.dropped];
   return { ...none, offered: delivered + cut, delivered, bytes: received.bytes, cut };
 }

@@ -4,15 +4,8 @@ import { netnsPath } from "../../linux/netns.ts";
 import { createSysctl } from "../../linux/sysctl.ts";
 import type { AddressRange } from "../topology/addresses.ts";
 import type { HostSpec } from "../topology/schema.ts";
-import {
-  deviceLines,
-  holeRules,
-  natRules,
-  readdressLines,
-  routeLines,
-  stripRules,
-  sysctlsOf,
-} from "./render.ts";
+import { NatBox } from "./natbox.ts";
+import { deviceLines, holeRules, readdressLines, routeLines, stripRules, sysctlsOf } from "./render.ts";
 
 /** One host of a running lab: a network namespace and the tools run in it. */
 export class LabHost {
@@ -21,6 +14,8 @@ export class LabHost {
   /** Path of the network namespace. */
   readonly netns: string;
   readonly exec: Exec;
+  /** Of NAT boxes only. */
+  readonly nat: NatBox | undefined;
   /** Devices behind which is a black hole. */
   readonly #holes = new Set<string>();
   /** Interfaces whose address is not the one of the topology. */
@@ -31,6 +26,7 @@ export class LabHost {
     this.spec = spec;
     this.netns = netnsPath(namespace);
     this.exec = inNamespace(exec, this.netns);
+    this.nat = spec.nat === undefined ? undefined : new NatBox(spec.nat, this.exec, this.netns);
   }
 
   /** To be called before there are devices. */
@@ -42,17 +38,12 @@ export class LabHost {
   /** Addresses, routes, address translation. */
   async configure(): Promise<void> {
     await this.#ip(deviceLines(this.spec));
-    if (this.spec.nat !== undefined) await this.#nft(natRules(this.spec.nat));
+    await this.restartNat();
   }
 
-  /** Mappings that a NAT box holds now. */
-  natEntries(): number {
-    return Number(createSysctl(this.netns).get("net/netfilter/nf_conntrack_count") ?? 0);
-  }
-
-  /** Forgets all mappings, as a reboot does. */
-  async forgetMappings(): Promise<void> {
-    await this.exec(["conntrack", "-F"]);
+  /** All mappings are gone, as after a reboot, and it is a NAT of the kind that was asked for last. */
+  async restartNat(): Promise<void> {
+    if (this.nat !== undefined) await this.nat.restart(this.#outsideAddress(this.nat.spec.outside));
   }
 
   async stripMptcp(on: boolean): Promise<void> {
@@ -68,7 +59,7 @@ export class LabHost {
 
   /** Switches a device off, or on with the routes it had. */
   async switchDevice(device: string, on: boolean): Promise<void> {
-    await this.#ip(`link set ${device} ${on ? "up" : "down"}\n`);
+    await this.#ip(`link set dev ${device} ${on ? "up" : "down"}\n`);
     if (on) await this.#ip(routeLines(this.spec, device));
   }
 
@@ -86,12 +77,22 @@ export class LabHost {
     return this.#readdressed.get(device) ?? this.subnetOf(device).first;
   }
 
-  /** Takes the IPv4 address of `device` away and gives it another of the same subnet; without `to`, its own again. */
+  /**
+   * Takes the IPv4 address of `device` away and gives it another of the same subnet; without `to`, its own again. A NAT
+   * starts anew: a mapping made for the old address would go on using it.
+   */
   async readdress(device: string, to = this.subnetOf(device).first): Promise<void> {
     const from = this.addressOf(device);
     if (from === to) return;
     await this.#ip(readdressLines(this.spec, device, this.subnetOf(device), from, to));
     this.#readdressed.set(device, to);
+    await this.restartNat();
+  }
+
+  /** The first IPv4 address of an interface that may have several. */
+  #outsideAddress(device: string): string {
+    const first = (this.spec.interfaces[device] ?? []).find(({ family }) => family === 4)?.first;
+    return this.#readdressed.get(device) ?? first ?? "";
   }
 
   async #ip(lines: string): Promise<void> {

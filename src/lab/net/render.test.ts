@@ -5,7 +5,6 @@ import {
   cableLine,
   deviceLines,
   holeRules,
-  natRules,
   readdressLines,
   routeLines,
   stripRules,
@@ -32,10 +31,10 @@ const box = hosts["box"] as HostSpec;
 
 test("devices, addresses and routes", () => {
   expect(deviceLines(box)).toBe(`link set lo up
-link set lan up
+link set dev lan up
 addr add 192.0.2.1/24 dev lan
 addr add fd00::1/64 dev lan nodad
-link set wan up
+link set dev wan up
 addr add 198.51.100.2/24 dev wan
 addr add 198.51.100.3/24 dev wan
 route replace default via 198.51.100.1 metric 5 proto static
@@ -61,26 +60,6 @@ test("a cable", () => {
   expect(cableLine(links["lan"] ?? never(), (host) => `ns-${host}`)).toBe(
     "link add name lan netns ns-other type veth peer name lan netns ns-box\n",
   );
-});
-
-test("address translation", () => {
-  expect(natRules(box.nat ?? never())).toBe(`table ip lab {
-  chain input {
-    type filter hook input priority filter; policy accept;
-    iifname "wan" ct state { new, invalid } drop
-  }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    ct state invalid drop
-    iifname "wan" ct state new drop
-    ct state new ct count over 100 drop
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    oifname "wan" masquerade
-  }
-}
-`);
 });
 
 test("settings: only who forwards forwards, only a NAT box times mappings out", () => {

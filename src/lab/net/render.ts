@@ -1,10 +1,12 @@
 import { addressesOf, contains, type AddressRange, type RouteSpec } from "../topology/addresses.ts";
-import type { HostSpec, LinkSpec, NatSpec } from "../topology/schema.ts";
+import type { NatSpec } from "../topology/natschema.ts";
+import type { LinkSpec } from "../topology/linkschema.ts";
+import type { HostSpec } from "../topology/schema.ts";
+import { tableText, text } from "./text.ts";
 
 /** What makes a fresh network namespace a host of the topology, as text for the kernel's own tools. Pure. */
 
 /** Our nftables tables in a host's namespace. */
-const NAT_TABLE = "lab";
 const STRIP_TABLE = "lab-strip";
 const HOLE_TABLE = "lab-hole";
 
@@ -51,7 +53,7 @@ function natSysctls({ tcp, udp }: NatSpec): Readonly<Record<string, string>> {
 export function deviceLines(host: HostSpec): string {
   const lines = ["link set lo up"];
   for (const [device, ranges] of Object.entries(host.interfaces)) {
-    lines.push(`link set ${device} up`, ...ranges.flatMap((range) => addressLines("add", range, device)));
+    lines.push(`link set dev ${device} up`, ...ranges.flatMap((range) => addressLines("add", range, device)));
   }
   return text([...lines, ...host.routes.map(routeLine)]);
 }
@@ -99,32 +101,9 @@ export function cableLine({ ends: [a, b] }: LinkSpec, netns: (host: string) => s
   ]);
 }
 
-/** IPv4 only: what is not IPv4 passes a NAT box as it passes a router. */
-export function natRules({ outside, maxEntries }: NatSpec): string {
-  const limit = maxEntries === undefined ? [] : [`    ct state new ct count over ${maxEntries} drop`];
-  return text([
-    `table ip ${NAT_TABLE} {`,
-    "  chain input {",
-    "    type filter hook input priority filter; policy accept;",
-    `    iifname "${outside}" ct state { new, invalid } drop`,
-    "  }",
-    "  chain forward {",
-    "    type filter hook forward priority filter; policy accept;",
-    "    ct state invalid drop",
-    `    iifname "${outside}" ct state new drop`,
-    ...limit,
-    "  }",
-    "  chain postrouting {",
-    "    type nat hook postrouting priority srcnat; policy accept;",
-    `    oifname "${outside}" masquerade`,
-    "  }",
-    "}",
-  ]);
-}
-
 /** A middlebox that takes the MPTCP options out of what it passes on. */
 export function stripRules(on: boolean): string {
-  return table("inet", STRIP_TABLE, on, [
+  return tableText("inet", STRIP_TABLE, on, [
     "  chain forward {",
     "    type filter hook forward priority mangle; policy accept;",
     "    meta l4proto tcp reset tcp option mptcp",
@@ -134,7 +113,7 @@ export function stripRules(on: boolean): string {
 
 /** Devices into which everything that arrives vanishes, ARP too. */
 export function holeRules(devices: readonly string[]): string {
-  return table(
+  return tableText(
     "netdev",
     HOLE_TABLE,
     devices.length > 0,
@@ -145,11 +124,3 @@ export function holeRules(devices: readonly string[]): string {
     ]),
   );
 }
-
-/** A table in the place of the one before, or none: adding before deleting, as deleting what is not there fails. */
-function table(family: string, name: string, wanted: boolean, body: readonly string[]): string {
-  const clear = [`add table ${family} ${name}`, `delete table ${family} ${name}`];
-  return text(wanted ? [...clear, `table ${family} ${name} {`, ...body, "}"] : clear);
-}
-
-const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("");

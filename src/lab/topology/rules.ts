@@ -2,7 +2,9 @@ import { z } from "zod";
 import { listed } from "../../config/problems.ts";
 import type { Fault } from "../../config/load.ts";
 import { addressesOf, contains } from "./addresses.ts";
-import { hostSchema, linkSchema, type HostSpec, type LinkSpec } from "./schema.ts";
+import { linkSchema, type LinkSpec } from "./linkschema.ts";
+import { isCable } from "./linksettings.ts";
+import { hostSchema, type HostSpec } from "./schema.ts";
 
 /** More than any lab here has needed; each host is a network namespace, each link two devices. */
 const MAX_HOSTS = 64;
@@ -10,6 +12,7 @@ const MAX_HOSTS = 64;
 const glimpse = z.object({
   hosts: z.record(z.string(), z.unknown()).catch({}),
   links: z.record(z.string(), z.unknown()).catch({}),
+  wans: z.array(z.string()).catch([]),
 });
 
 /** What has to hold between the parts of a topology. Looks at the parts whose own shape is right. */
@@ -31,7 +34,25 @@ export function topologyRules(value: unknown): readonly Fault[] {
     const host = hostSchema.safeParse(entry).data;
     if (host !== undefined) faults.push(...hostFaults(name, host, plugged));
   }
+  faults.push(...wanFaults(seen.wans, links));
   return faults;
+}
+
+function wanFaults(wans: readonly string[], links: readonly (readonly [string, unknown])[]): Fault[] {
+  const emulated = links
+    .filter(([, entry]) => {
+      const link = linkSchema.safeParse(entry).data;
+      return link !== undefined && !isCable(link);
+    })
+    .map(([name]) => name);
+  return wans.flatMap((name, index): Fault[] => {
+    const path = ["wans", index];
+    if (!emulated.includes(name)) {
+      const found = `"${name}"${links.some(([link]) => link === name) ? ", a plain cable" : ""}`;
+      return [{ path, found, allowed: `an emulated link: ${listed(emulated)}` }];
+    }
+    return wans.indexOf(name) < index ? [{ path, found: `${name} again`, allowed: "another link" }] : [];
+  });
 }
 
 function endFaults(

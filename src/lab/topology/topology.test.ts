@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { SennitError } from "../../base/errors.ts";
 import type { Problem } from "../../config/problems.ts";
-import {
-  builtInTopologies,
-  directionsSaid,
-  isCable,
-  loadTopology,
-  parseTopology,
-  settingsOf,
-} from "./topology.ts";
+import { directionsSaid, isCable, settingsOf } from "./linksettings.ts";
+import { builtInTopologies, loadTopology, parseTopology } from "./topology.ts";
 
 function problemsOf(text: string): string[] {
   try {
@@ -138,6 +132,53 @@ links:
       "24 links.p.ends.0: c:x, where the link n ends",
       '25 links.r.ends: ["c:x"]',
     ]);
+  });
+
+  test("what is wrong with a NAT's kind, a link's middlebox, the WANs", () => {
+    const text = `version: 1
+hosts:
+  a:
+    interfaces: { x: [10.0.0.1/24], y: [10.0.1.1/24], z: [10.0.2.1/24] }
+    nat: { outside: x, mapping: symmetric, filtering: address, ports: random, hairpin: maybe }
+  b: { interfaces: { x: [10.0.0.2/24], y: [10.0.1.2/24], z: [10.0.2.2/24] } }
+links:
+  l: { ends: [a:x, b:x], burstLoss: 99 % in bursts of 2, reorder: 2 %, mtuBlackhole: 1500, blockUdp: 1 }
+  m: { ends: [a:y, b:y], up: { rate: trace, burstLoss: often }, limit: 0, blockMpJoin: sometimes }
+  n: { ends: [a:z, b:z] }
+wans: [n, o]
+`;
+    expect(problemsOf(text)).toEqual([
+      '5 hosts.a.nat.mapping: "symmetric"',
+      '5 hosts.a.nat.filtering: "address"',
+      '5 hosts.a.nat.ports: "random"',
+      '5 hosts.a.nat.hairpin: "maybe"',
+      "6 hosts.b.interfaces.x: an interface without a link",
+      "6 hosts.b.interfaces.y: an interface without a link",
+      '8 links.l.burstLoss: "99 % in bursts of 2"',
+      '8 links.l.reorder: "2 %"',
+      "8 links.l.mtuBlackhole: 1500",
+      "8 links.l.blockUdp: 1",
+      '9 links.m.blockMpJoin: "sometimes"',
+      "9 links.m.limit: 0",
+      '9 links.m.up.rate: "trace"',
+      '9 links.m.up.burstLoss: "often"',
+      '11 wans.0: "n", a plain cable',
+      '11 wans.1: "o"',
+    ]);
+    expect(problemsOf(PAIR.replace("b:x] }", "b:x], delay: 1 ms }\nwans: [l, l]"))).toEqual([
+      "7 wans.1: l again",
+    ]);
+    expect(problemsOf(`${PAIR}wans: [l]\n`)).toEqual(['7 wans: ["l"]', '7 wans.0: "l", a plain cable']);
+  });
+
+  test("a rate that follows a file that is not there, or is none", () => {
+    const withRate = (file: string): string => PAIR.replace("b:x] }", `b:x], rate: trace ${file} }`);
+    expect(() => parseTopology(withRate("/nonexistent"), "t")).toThrow(
+      expect.objectContaining({ code: "config-unreadable" }),
+    );
+    expect(() => parseTopology(withRate(import.meta.filename), "t")).toThrow(
+      /topology\.test\.ts: 5 problems/,
+    );
   });
 
   test("an interface without a link, a link to nowhere", () => {

@@ -165,6 +165,8 @@ function endOf(
     stream,
     local: near,
     remote: far,
+    lend: (take) => stream.lend(take),
+    send: (bytes) => stream.send(bytes),
     reset: () => stream.reset(),
     info(): ConnectionInfo | undefined {
       if (stream.destroyed) return undefined;

@@ -6,6 +6,9 @@ const WIRE_CAPACITY = 256 * 1024;
 /** No read of the kernel's is larger (libuv's buffer). */
 const MAX_PIECE = 64 * 1024;
 
+/** Fills memory that was lent and is not any more. */
+const SCRIBBLE = 0xa5;
+
 interface Parcel {
   readonly what: Buffer | "fin" | "rst";
   readonly arrivesAt: number;
@@ -162,6 +165,23 @@ export class FakeStream extends Duplex {
   /** True once this end was closed in both directions, from outside or by itself. */
   get gone(): boolean {
     return this.destroyed;
+  }
+
+  /** What was lent holds other bytes afterwards, as the kernel's memory does. */
+  lend(take: (bytes: Buffer) => void): void {
+    this.on("data", (bytes: Buffer) => {
+      const lent = Buffer.from(bytes);
+      take(lent);
+      lent.fill(SCRIBBLE);
+    });
+  }
+
+  /** Takes a part only: nobody may count on more. */
+  send(bytes: Buffer): number {
+    if (this.destroyed || this.writableEnded || this.writableLength > 0) return 0;
+    const part = Buffer.from(bytes.subarray(0, Math.ceil(bytes.length / 2)));
+    this.write(part);
+    return part.length;
   }
 
   reset(): void {
