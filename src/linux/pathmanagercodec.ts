@@ -39,7 +39,7 @@ const FAMILIES = { 4: 2, 6: 10 } as const;
 const SOCKADDR_ADDRESS_AT = 8;
 const SOCKADDR_END = 24;
 
-/** A subflow to make: `id` is the name of the local address within the connection, 1 to 255, the same each time. */
+/** A subflow to make. `id`, 1 to 255, is the name of the local address until it is left; then it needs another one. */
 export interface NewSubflow {
   readonly id: number;
   readonly localAddress: string;

@@ -142,18 +142,22 @@ export class Subflows {
   ): readonly PathStep[] {
     return known.paths.decide(this.#options.clock.now(), {
       subflows: info.subflows.map(sightOf).filter((sight) => sight !== undefined),
-      ways: this.#ways.filter(
-        ({ localAddress }) =>
-          !stripped.has(localAddress) && this.#remote(carrier, localAddress) !== undefined,
-      ),
+      ways: this.#waysOf(carrier),
+      stripped,
       spread: known.load.spread,
       best: this.#best.name,
     });
   }
 
+  /** One way per WAN, of the carrier's own family where there is one: a second over the same WAN would bring nothing. */
+  #waysOf(carrier: Carrier): readonly Way[] {
+    const usable = this.#ways.filter(({ localAddress }) => this.#remote(carrier, localAddress) !== undefined);
+    const own = usable.filter(({ localAddress }) => sameFamily(localAddress, carrier.remote.address));
+    return usable.filter((way) => own.includes(way) || !own.some(({ name }) => name === way.name));
+  }
+
   #remote({ remote }: Carrier, localAddress: string): Endpoint | undefined {
-    const sameFamily = remote.address.includes(":") === localAddress.includes(":");
-    return sameFamily ? remote : this.#options.otherRemote(localAddress);
+    return sameFamily(remote.address, localAddress) ? remote : this.#options.otherRemote(localAddress);
   }
 
   #take(carrier: Carrier, known: Known, { token = 0 }: ConnectionInfo, step: PathStep): void {
@@ -231,6 +235,8 @@ class Known {
     return id;
   }
 }
+
+const sameFamily = (a: string, b: string): boolean => a.includes(":") === b.includes(":");
 
 /** Undefined for one that is over: the first of a connection stays in the kernel's list. */
 function sightOf(subflow: ConnectionInfo["subflows"][number]): SubflowSight | undefined {

@@ -24,6 +24,7 @@ const deaf = (over: Way, ms: number): SubflowSight => subflow(over, { silentMs: 
 const sight = (subflows: readonly SubflowSight[], changes: Partial<PathsSight> = {}): PathsSight => ({
   subflows,
   ways: [FIBRE, LTE],
+  stripped: new Set(),
   spread: "best",
   best: "fibre",
   ...changes,
@@ -178,6 +179,15 @@ describe("a way that was lost", () => {
     expect(paths.lacking).toEqual([]);
   });
 
+  test("is neither joined nor told of where MPTCP is taken out; what works there stays", () => {
+    const paths = new CarrierPaths(new WayNews());
+    const [lte, fibre] = [subflow(LTE), subflow(FIBRE)];
+    const stripped = new Set([FIBRE.localAddress]);
+    expect(decide(paths, 0, sight([lte, fibre], { stripped })).filter(isChange)).toEqual([]);
+    expect(decide(paths, 9000, sight([lte], { stripped })).filter(isChange)).toEqual([]);
+    expect(paths.lacking).toEqual([]);
+  });
+
   test("that holds for 10 s has been cured: the next loss is mended at once", () => {
     const paths = new CarrierPaths(new WayNews());
     const [lte, fibre] = [subflow(LTE), subflow(FIBRE)];
@@ -291,7 +301,7 @@ test("whatever is seen: one join per way and pause, no working subflow is ended,
           if (!rest.ways.some(({ localAddress }) => localAddress === address)) joined.delete(address);
         }
         for (const key of backups.keys()) if (!keys.has(key)) backups.delete(key);
-        for (const step of paths.decide(now, { ...rest, subflows })) {
+        for (const step of paths.decide(now, { ...rest, stripped: new Set(), subflows })) {
           if (step.do === "join") {
             const { localAddress } = step.way;
             expect(now - (joined.get(localAddress) ?? -1000)).toBeGreaterThanOrEqual(1000);
@@ -313,4 +323,5 @@ test("whatever is seen: one join per way and pause, no working subflow is ended,
   );
 });
 
+const isChange = (word: string): boolean => !word.endsWith("backup");
 const isJoin = (word: string): boolean => word.startsWith("join");

@@ -32,6 +32,8 @@ export type Spread = "best" | "all";
 export interface PathsSight {
   readonly subflows: readonly SubflowSight[];
   readonly ways: readonly Way[];
+  /** Addresses from which a join leads nowhere, because something on the way takes MPTCP out. */
+  readonly stripped: ReadonlySet<string>;
   readonly spread: Spread;
   /** Name of the best way, where it is known. */
   readonly best: string | undefined;
@@ -118,9 +120,10 @@ export class CarrierPaths {
     const normal = this.#normal(sight, working);
     const upkeep = ways.flatMap((way) => {
       const mine = working.get(way) ?? [];
-      return mine.length > 0
-        ? this.#keep(now, way, mine, subflows)
-        : this.#renew(now, way, subflows, anyWorks);
+      if (mine.length > 0) return this.#keep(now, way, mine, subflows);
+      if (!sight.stripped.has(way.localAddress)) return this.#renew(now, way, subflows, anyWorks);
+      this.#cases.delete(way.localAddress);
+      return [];
     });
     this.#lacking = ways.flatMap((way) => {
       const known = this.#cases.get(way.localAddress);
@@ -185,7 +188,7 @@ export class CarrierPaths {
     known.lackingSince ??= now - waited;
     if (now - known.triedAt < this.#pause(way, known)) return [];
     // What is deaf may only be slow: it is given as long as a join would take.
-    const [old] = mine.filter(({ established }) => established);
+    const old = mine.find(({ established }) => established);
     if (old !== undefined && isDeaf(old)) {
       if (now - known.lackingSince < SETTLED_MS) return [];
       this.#news.deaf(way.localAddress, now - old.silentMs);
