@@ -3,8 +3,9 @@ import { deviceName, directories, ipAddress, log, version } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
 
 /**
- * WANs that can carry at once. Up to Linux 6.18 the path manager holds 8 endpoints (MPTCP_PM_ADDR_MAX in
- * net/mptcp/protocol.h), and a backup WAN needs one like an active WAN.
+ * WANs that can carry at once. Up to Linux 6.18 a server takes in 8 subflows of a connection besides the first
+ * (MPTCP_SUBFLOWS_MAX in net/mptcp/protocol.h): one for each WAN but the first, active or backup, and one to spare for a
+ * WAN over which it is made anew.
  */
 const MAX_WANS = 8;
 
@@ -97,7 +98,7 @@ function rules(value: unknown): readonly Fault[] {
     faults.push({
       path: ["wans"],
       found: `${usable} WANs that are not off`,
-      allowed: `1 to ${MAX_WANS} of them (the kernel's path manager takes no more)`,
+      allowed: `1 to ${MAX_WANS} of them (the kernel takes no more subflows in a connection)`,
     });
   }
   return faults;

@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Journal, type Notes } from "./journal.ts";
 
-const NONE: Notes = { sysctls: [], limits: undefined, endpoints: undefined };
+const NONE: Notes = { sysctls: [], limits: undefined };
 let directory: string;
 let path: string;
 
@@ -37,16 +37,17 @@ test("the first value of a key stays, whoever notes it again", () => {
   });
 });
 
-test("endpoints are the ones last told of, or as they were", () => {
-  const [first, second] = [
-    { id: 200, address: "10.0.0.1" },
-    { id: 201, address: "10.0.0.2" },
-  ];
-  journal().note({ ...NONE, endpoints: [first] });
-  journal().note({ ...NONE, endpoints: undefined });
-  expect(journal().read().endpoints).toEqual([first]);
-  journal().note({ ...NONE, endpoints: [second] });
-  expect(journal().read().endpoints).toEqual([second]);
+test("one of a version that made endpoints is read on, and written without them", () => {
+  const sysctls = [{ key: "net/a", before: "1" }];
+  const limits = { subflows: 2, addAddrAccepted: 0 };
+  const endpoints = [{ id: 200, address: "10.0.0.1" }];
+  mkdirSync(dirname(path));
+  writeFileSync(path, JSON.stringify({ version: 1, namespace: "boot/net:1", sysctls, limits, endpoints }));
+  const record = { version: 2, namespace: "boot/net:1", sysctls, limits };
+  expect(journal().read()).toEqual(record);
+  const more = { key: "net/b", before: "2" };
+  journal().note({ ...NONE, sysctls: [more] });
+  expect(JSON.parse(readFileSync(path, "utf8"))).toEqual({ ...record, sysctls: [...sysctls, more] });
 });
 
 test("is for its owner's eyes, whole at any moment, and not written when there is nothing new", () => {
@@ -76,13 +77,16 @@ test("a half-written file beside it is of no consequence", () => {
   expect(journal().read().sysctls).toHaveLength(2);
 });
 
-test.each(["", "{}", "[]", '{"version":2}', "not JSON"])("refuses %j and leaves it there", (text) => {
-  journal().note({ ...NONE, sysctls: [{ key: "net/a", before: "1" }] });
-  writeFileSync(path, text);
-  expect(() => journal().read()).toThrow(expect.objectContaining({ code: "journal-unreadable" }));
-  expect(() => journal().note(NONE)).toThrow(expect.objectContaining({ code: "journal-unreadable" }));
-  expect(readFileSync(path, "utf8")).toBe(text);
-});
+test.each(["", "{}", "[]", '{"version":2}', '{"version":3}', "not JSON"])(
+  "refuses %j and leaves it there",
+  (text) => {
+    journal().note({ ...NONE, sysctls: [{ key: "net/a", before: "1" }] });
+    writeFileSync(path, text);
+    expect(() => journal().read()).toThrow(expect.objectContaining({ code: "journal-unreadable" }));
+    expect(() => journal().note(NONE)).toThrow(expect.objectContaining({ code: "journal-unreadable" }));
+    expect(readFileSync(path, "utf8")).toBe(text);
+  },
+);
 
 test("is gone when removed, also twice", () => {
   journal().note({ ...NONE, sysctls: [{ key: "net/a", before: "1" }] });

@@ -14,25 +14,34 @@ import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
 
 const limitsSchema = z.strictObject({ subflows: z.int(), addAddrAccepted: z.int() });
-const endpointSchema = z.strictObject({ id: z.int(), address: z.string() });
 
-const schema = z.strictObject({
-  version: z.literal(1),
+const noted = {
   /** Boot and network namespace that this is about. */
   namespace: z.string(),
   /** Settings as they were before us, in the order in which we changed them. */
   sysctls: z.array(z.strictObject({ key: z.string(), before: z.string() })),
   limits: limitsSchema.optional(),
-  /** Endpoints that we made: the kernel notes no owner for them. */
-  endpoints: z.array(endpointSchema),
-});
+};
+
+const schema = z.strictObject({ version: z.literal(2), ...noted });
+/**
+ * Of a version that had MPTCP endpoints in the kernel. Those that it left there, when it was killed, do nothing to us and
+ * go with the next boot; everything else in it is put back as if it were our own.
+ */
+const olderSchema = z
+  .strictObject({ version: z.literal(1), ...noted, endpoints: z.array(z.unknown()) })
+  .transform(({ namespace, sysctls, limits }): JournalRecord => ({
+    version: 2,
+    namespace,
+    sysctls,
+    ...(limits && { limits }),
+  }));
+const anySchema = z.union([schema, olderSchema]);
 
 export type JournalRecord = z.output<typeof schema>;
 export interface Notes {
   readonly sysctls: JournalRecord["sysctls"];
   readonly limits: JournalRecord["limits"];
-  /** All endpoints of ours, those about to be made included; undefined where that is not known now. */
-  readonly endpoints: JournalRecord["endpoints"] | undefined;
 }
 
 /**
@@ -54,7 +63,7 @@ export class Journal {
    * Throws `journal-unreadable` for a file that is not ours.
    */
   read(): JournalRecord {
-    const nothing: JournalRecord = { version: 1, namespace: this.#namespace, sysctls: [], endpoints: [] };
+    const nothing: JournalRecord = { version: 2, namespace: this.#namespace, sysctls: [] };
     let text: string;
     try {
       text = readFileSync(this.#path, "utf8");
@@ -64,7 +73,7 @@ export class Journal {
     }
     let record: JournalRecord;
     try {
-      record = schema.parse(JSON.parse(text));
+      record = anySchema.parse(JSON.parse(text));
     } catch (error) {
       throw this.#unreadable(error);
     }
@@ -80,7 +89,6 @@ export class Journal {
       ...record,
       sysctls: [...record.sysctls, ...notes.sysctls.filter(({ key }) => !known.has(key))],
       ...(limits && { limits }),
-      endpoints: notes.endpoints ?? record.endpoints,
     };
     if (!isDeepStrictEqual(next, record)) this.#write(next);
   }

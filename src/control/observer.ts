@@ -25,7 +25,7 @@ export interface ObserverDeps {
   readonly log: Log;
 }
 
-/** For what the kernel announces to nobody, such as a deleted MPTCP endpoint. */
+/** For what the monitor hears nothing of, such as a setting or our table. */
 const LOOK_AGAIN_MS = 30_000;
 
 /** Watches the kernel and hands out a fresh picture whenever something may have changed. */

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { MemoryLog } from "../base/log.ts";
 import { SennitError } from "../base/errors.ts";
 import { FakeKernel } from "../linux/fake/kernel.ts";
-import { renderChange, type IpChange, type IpRoute } from "../linux/iproute.ts";
 import type { RouterIntent } from "../netplan/model.ts";
 import { TABLE_NAME } from "../netplan/own.ts";
 import { planRouter } from "../netplan/plan.ts";
@@ -60,7 +59,6 @@ const state = async () => ({
   table: await kernel.nft.table(),
   rules: await kernel.ip.rules(),
   routes: await kernel.ip.routes(),
-  endpoints: await kernel.ip.endpoints(),
   limits: await kernel.ip.limits(),
   settings: (await plan()).sysctls.map(({ key }) => kernel.sysctl.get(key)),
 });
@@ -83,7 +81,7 @@ test("without nft, the rest is done and the error told", async () => {
   };
   const outcome = await reconciler({ nft }).apply(await plan());
   expect(outcome.errors).toMatchObject([{ code: "exec-missing" }]);
-  expect(await kernel.ip.endpoints()).toHaveLength(1);
+  expect((await kernel.ip.rules()).filter(({ oif }) => oif === "wan0")).toHaveLength(1);
   expect(kernel.sysctl.get("net/ipv4/conf/wan0/rp_filter")).toBe("2");
 });
 
@@ -92,7 +90,6 @@ test("what cannot be noted is not changed, what needs no note is", async () => {
   const outcome = await reconciler().apply(await plan());
   expect(outcome.errors.map(({ code }) => code)).toEqual(["journal-unreadable"]);
   expect(kernel.sysctl.get("net/ipv4/conf/wan0/rp_filter")).toBe("0");
-  expect(await kernel.ip.endpoints()).toEqual([]);
   expect(await kernel.nft.table()).toContain("tproxy");
 });
 
@@ -140,40 +137,4 @@ test("a table that nft spells in its own way is loaded once", async () => {
     "nft -f - # replace table inet sennit",
   );
   expect((await control.apply(await plan())).done).toEqual([]);
-});
-
-test("renews an endpoint of ours and no other's", async () => {
-  await reconciler().apply(await plan());
-  const before = await state();
-  const changes: IpChange[] = [];
-  const { links, rules, routes, endpoints, limits } = kernel.ip;
-  const ip: IpRoute = {
-    links,
-    rules,
-    routes,
-    endpoints,
-    limits,
-    run: (made) => {
-      changes.push(...made);
-      return kernel.ip.run(made);
-    },
-  };
-  const control = reconciler({ ip });
-  expect(await control.renewEndpoint("10.1.0.2")).toEqual([]);
-  expect(changes.map((change) => renderChange(change).join(" "))).toEqual([
-    "mptcp endpoint delete id 200",
-    "mptcp endpoint add 10.1.0.2 dev wan0 id 200 subflow",
-  ]);
-  expect(await state()).toEqual(before);
-
-  await kernel.ip.run([
-    { object: "endpoint", verb: "add", value: { id: 7, address: "10.9.0.1", flags: ["subflow"] } },
-  ]);
-  expect(await control.renewEndpoint("10.9.0.1")).toMatchObject([{ code: "endpoint-not-ours" }]);
-  expect(
-    await reconciler({ ip: { ...ip, endpoints: broken("ip") } }).renewEndpoint("10.1.0.2"),
-  ).toMatchObject([{ code: "exec-missing" }]);
-  expect(changes).toHaveLength(2);
-  expect(await reconciler().clean()).toMatchObject({ errors: [] });
-  expect(await kernel.ip.endpoints()).toMatchObject([{ id: 7 }]);
 });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Endpoint, IpRoute } from "../linux/iproute.ts";
+import type { IpRoute } from "../linux/iproute.ts";
 import type { Nft } from "../linux/nft.ts";
 import type { Sysctl } from "../linux/sysctl.ts";
 import { sameValue } from "../linux/sysctlvalue.ts";
@@ -54,27 +54,6 @@ export class Reconciler {
     });
   }
 
-  /**
-   * Takes out the MPTCP endpoint with that address and puts it in again: from there the kernel connects anew on every
-   * MPTCP connection. Only one that we made; the journal goes on naming it. Never rejects; in turn with `apply`.
-   */
-  renewEndpoint(address: string): Promise<readonly SennitError[]> {
-    return this.#inTurn(async () => {
-      const { ip, journal } = this.#deps;
-      try {
-        const found = ownEndpoints(await ip.endpoints(), journal.read());
-        const value = found.find((endpoint) => endpoint.address === address);
-        if (value === undefined) return [notOurs(address)];
-        const changes = (["del", "add"] as const).map(
-          (verb) => ({ object: "endpoint", verb, value }) as const,
-        );
-        return (await ip.run(changes)).map(({ error }) => error);
-      } catch (error) {
-        return [asSennitError(error)];
-      }
-    });
-  }
-
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(run);
     this.#last = result.catch(() => undefined);
@@ -88,7 +67,7 @@ export class Reconciler {
     const actual = await this.#read(desired, record, errors);
     const steps = diff(desired, actual);
     const noted = this.#attempt(errors, () => {
-      if (record !== undefined) journal.note(notesOf(steps, actual));
+      if (record !== undefined) journal.note(notesOf(steps));
       return record !== undefined;
     });
     // What could not be noted could not be put back either: those steps are not made.
@@ -117,16 +96,13 @@ export class Reconciler {
     };
     const sysctls = new Map<string, string | undefined>();
     for (const { key } of desired.sysctls) this.#attempt(errors, () => sysctls.set(key, sysctl.get(key)));
-    const [table, rules, routes, mptcp] = await Promise.all([
+    const [table, rules, routes, mptcpLimits] = await Promise.all([
       part(async () => ({ table: this.#canonical(await nft.table()) })),
       part(() => ip.rules()),
       part(() => ip.routes()),
-      part(async () => {
-        const [limits, endpoints] = await Promise.all([ip.limits(), ip.endpoints()]);
-        return { limits, endpoints, own: ownEndpoints(endpoints, record) };
-      }),
+      part(async () => (desired.mptcpLimits ?? record?.limits) && ip.limits()),
     ]);
-    return { nft: table, rules, routes, mptcp, sysctls };
+    return { nft: table, rules, routes, mptcpLimits, sysctls };
   }
 
   /** The table's text in our own spelling where it is known to be the same. */
@@ -202,8 +178,8 @@ export class Reconciler {
         ? []
         : [{ do: "sysctl", key, before: now, value: before }];
     });
-    const [limits, now] = [record?.limits, actual.mptcp?.limits];
-    if (desired.mptcp.limits === undefined && limits && now && !isDeepStrictEqual(limits, now))
+    const [limits, now] = [record?.limits, actual.mptcpLimits];
+    if (desired.mptcpLimits === undefined && limits && now && !isDeepStrictEqual(limits, now))
       steps.unshift({ do: "ip", change: { object: "limits", verb: "set", value: limits } });
     return steps;
   }
@@ -219,35 +195,15 @@ export class Reconciler {
 }
 
 const needsJournal = (step: Step): boolean =>
-  step.do === "sysctl" ||
-  (step.do === "ip" && step.change.verb !== "del" && ["limits", "endpoint"].includes(step.change.object));
+  step.do === "sysctl" || (step.do === "ip" && step.change.object === "limits");
 
-function notesOf(steps: readonly Step[], actual: ActualState): Notes {
+function notesOf(steps: readonly Step[]): Notes {
   const limits = steps.find((step) => step.do === "ip" && step.before !== undefined);
-  const added = steps.flatMap((step) =>
-    step.do === "ip" && step.change.object === "endpoint" && step.change.verb === "add"
-      ? [step.change.value]
-      : [],
-  );
-  const name = ({ id, address }: Endpoint) => ({ id, address });
   return {
     sysctls: steps.flatMap((step) => (step.do === "sysctl" ? [{ key: step.key, before: step.before }] : [])),
     limits: limits?.do === "ip" ? limits.before : undefined,
-    endpoints: actual.mptcp && [...actual.mptcp.own, ...added].map(name),
   };
 }
-
-/** Those that the journal names: the kernel notes no owner. */
-const ownEndpoints = (
-  endpoints: readonly Endpoint[],
-  record: JournalRecord | undefined,
-): readonly Endpoint[] =>
-  endpoints.filter(({ id, address }) =>
-    record?.endpoints.some((ours) => ours.id === id && ours.address === address),
-  );
-
-const notOurs = (address: string): SennitError =>
-  new SennitError("kernel", "endpoint-not-ours", `no MPTCP endpoint of ours has the address ${address}`);
 
 const asSennitError = (error: unknown): SennitError =>
   error instanceof SennitError

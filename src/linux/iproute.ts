@@ -63,15 +63,7 @@ export interface Route {
   readonly protocol: number;
 }
 
-/** An address that the MPTCP path manager may use or announce. */
-export interface Endpoint {
-  readonly id: number;
-  readonly address: string;
-  readonly device?: string;
-  readonly flags: readonly EndpointFlag[];
-}
-export type EndpointFlag = "signal" | "subflow" | "backup" | "fullmesh";
-
+/** What the kernel's own path manager allows; a listener's joins are counted by it. */
 export interface MptcpLimits {
   /** Extra subflows per connection. */
   readonly subflows: number;
@@ -86,7 +78,6 @@ export interface MptcpLimits {
 export type IpChange =
   | { readonly object: "rule"; readonly verb: "add" | "del"; readonly value: Rule }
   | { readonly object: "route"; readonly verb: "add" | "replace" | "del"; readonly value: Route }
-  | { readonly object: "endpoint"; readonly verb: "add" | "del"; readonly value: Endpoint }
   | { readonly object: "limits"; readonly verb: "set"; readonly value: MptcpLimits };
 
 export interface IpFailure {
@@ -103,7 +94,6 @@ export interface IpRoute {
   rules(): Promise<readonly Rule[]>;
   /** All tables, the kernel's own included. */
   routes(): Promise<readonly Route[]>;
-  endpoints(): Promise<readonly Endpoint[]>;
   limits(): Promise<MptcpLimits>;
   /** Makes the changes in this order. One that is refused does not keep the others from being made. */
   run(changes: readonly IpChange[]): Promise<readonly IpFailure[]>;
@@ -116,10 +106,6 @@ export function renderChange({ object, verb, value }: IpChange): readonly string
       return [...familyFlag(value.family), "rule", verb, ...renderRule(value)];
     case "route":
       return [...familyFlag(value.family), "route", verb, ...renderRoute(value)];
-    case "endpoint":
-      return verb === "add"
-        ? ["mptcp", "endpoint", "add", ...renderEndpoint(value)]
-        : ["mptcp", "endpoint", "delete", "id", String(value.id)];
     case "limits":
       return ["mptcp", "limits", verb, ...renderLimits(value)];
   }
@@ -158,10 +144,6 @@ export function renderRoute(route: Route): readonly string[] {
     ...(route.onlink ? ["onlink"] : []),
     ...option("proto", route.protocol),
   ];
-}
-
-export function renderEndpoint(endpoint: Endpoint): readonly string[] {
-  return [endpoint.address, ...option("dev", endpoint.device), "id", String(endpoint.id), ...endpoint.flags];
 }
 
 export function renderLimits(limits: MptcpLimits): readonly string[] {

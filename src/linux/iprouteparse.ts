@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
-import type { Address, Endpoint, EndpointFlag, Family, Link, MptcpLimits, Route, Rule } from "./iproute.ts";
+import type { Address, Family, Link, MptcpLimits, Route, Rule } from "./iproute.ts";
 
 /*
  * iproute2's JSON, read strictly: what we rely on must be there in the right type. What a newer iproute2 adds is no
@@ -12,7 +12,6 @@ const hex = z
   .regex(/^0x[\da-f]+$/)
   .transform(Number);
 const family = z.enum(["inet", "inet6"]);
-const flag = z.boolean().default(false);
 
 const addressSchema = z
   .object({
@@ -102,21 +101,6 @@ const routeSchema = z.object({
 
 const RT_TABLE_MAIN = 254;
 
-const endpointSchema = z
-  .object({
-    address: z.string(),
-    id: z.int().min(0).max(255),
-    dev: z.string().optional(),
-    signal: flag,
-    subflow: flag,
-    backup: flag,
-    fullmesh: flag,
-  })
-  .transform(({ id, address, dev, ...flags }): Endpoint => {
-    const names: readonly EndpointFlag[] = ["signal", "subflow", "backup", "fullmesh"];
-    return { ...compact({ id, address, device: dev }), flags: names.filter((name) => flags[name]) };
-  });
-
 export function parseLinks(json: string): readonly Link[] {
   return parse("ip address", z.array(z.unknown()), json)
     .filter(isFilled)
@@ -143,11 +127,6 @@ export function parseRoutes(json: string, family: Family): readonly Route[] {
       protocol: raw.protocol,
     }),
   }));
-}
-
-export function parseEndpoints(json: string): readonly Endpoint[] {
-  // Older versions print nothing at all where there is no endpoint.
-  return json.trim() === "" ? [] : parse("ip mptcp endpoint", z.array(endpointSchema), json);
 }
 
 /** iproute2 6.1 has no JSON for limits: "add_addr_accepted 0 subflows 8". */

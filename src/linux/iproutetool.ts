@@ -9,7 +9,7 @@ import {
   type Route,
   type Rule,
 } from "./iproute.ts";
-import { parseEndpoints, parseLimits, parseLinks, parseRoutes, parseRules } from "./iprouteparse.ts";
+import { parseLimits, parseLinks, parseRoutes, parseRules } from "./iprouteparse.ts";
 
 const FAMILIES: readonly (readonly [Family, string])[] = [
   ["inet", "-4"],
@@ -30,7 +30,6 @@ export function createIpRoute(exec: Exec): IpRoute {
     links: async () => parseLinks(await show("-d", "-j", "address", "show")),
     rules: () => both<Rule>(parseRules, "rule", "show"),
     routes: () => both<Route>(parseRoutes, "route", "show", "table", "all"),
-    endpoints: async () => parseEndpoints(await show("-j", "mptcp", "endpoint", "show")),
     limits: async () => parseLimits(await show("mptcp", "limits", "show")),
     async run(changes) {
       const failures: IpFailure[] = [];
@@ -45,25 +44,16 @@ interface Batch {
   readonly changes: IpChange[];
 }
 
-/**
- * Rules and routes of one family in a row share one `ip -batch`. The path manager's objects go one by one: for a
- * device that has just gone, `ip mptcp` ends on the spot instead of reporting the line and going on.
- */
+/** Changes of one family in a row share one `ip -batch`; limits are of no family and go with either. */
 function* batches(changes: readonly IpChange[]): Generator<Batch> {
   let open: Batch | undefined;
   for (const change of changes) {
-    const { object, value } = change;
-    if (object === "rule" || object === "route") {
-      if (open?.family !== value.family) {
-        if (open) yield open;
-        open = { family: value.family, changes: [] };
-      }
-      open.changes.push(change);
-    } else {
+    const family: Family = change.object === "limits" ? (open?.family ?? "inet") : change.value.family;
+    if (open?.family !== family) {
       if (open) yield open;
-      open = undefined;
-      yield { family: "inet", changes: [change] };
+      open = { family, changes: [] };
     }
+    open.changes.push(change);
   }
   if (open) yield open;
 }
@@ -112,14 +102,14 @@ function blame(stderr: string, count: number): ReadonlyMap<number, string> | und
 
 /** iproute2's and the kernel's words (its extended acknowledgements) for what we tell apart. */
 const CODES: readonly (readonly [RegExp, string])[] = [
-  [/File exists|duplicate one: -1[67]/, "ip-exists"],
-  [/limit greater than maximum|duplicate one: -34/, "ip-limit"],
-  [/Cannot find device|device does not exist/, "ip-no-device"],
+  [/File exists/, "ip-exists"],
+  [/limit greater than maximum/, "ip-limit"],
+  [/Cannot find device/, "ip-no-device"],
   [
     /invalid gateway|No route to host|is unreachable|is not up|Invalid (prefsrc|source) address/i,
     "ip-unreachable",
   ],
-  [/No such file or directory|No such process|does not exist|address not found/, "ip-missing"],
+  [/No such file or directory|No such process|does not exist/, "ip-missing"],
 ];
 
 function failure(change: IpChange, words: string, cause?: unknown): IpFailure {

@@ -1,5 +1,5 @@
 import { SennitError } from "../base/errors.ts";
-import { formatEndpoint } from "./ffi/sockaddr.ts";
+import { familyOf, formatEndpoint } from "./ffi/sockaddr.ts";
 import { GENERIC, withNetlink } from "./netlinksocket.ts";
 import {
   decodeFamily,
@@ -48,8 +48,18 @@ export function kernelPathManager(netns?: string): PathManager {
     });
     if (errno !== "errno 0") throw new SennitError("kernel", errno, `${what}: ${errno}`);
   };
-  const end = (token: number, subflow: Tuple): void =>
-    ask(`end the subflow ${nameOf(subflow)}`, (family) => encodeDestroySubflow(family, token, subflow));
+  const end = (token: number, subflow: Tuple): void => {
+    const destroy = (mapped: boolean): void =>
+      ask(`end the subflow ${nameOf(subflow)}`, (family) =>
+        encodeDestroySubflow(family, token, subflow, mapped),
+      );
+    try {
+      destroy(false);
+    } catch (error) {
+      if (!hasCode(error, "ESRCH") || familyOf(subflow.local.address) !== 4) throw error;
+      destroy(true);
+    }
+  };
   return {
     join: (token, subflow) => {
       const ends = `${subflow.localAddress} to ${formatEndpoint(subflow.remote)}`;

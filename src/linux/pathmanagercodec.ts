@@ -39,7 +39,7 @@ const FAMILIES = { 4: 2, 6: 10 } as const;
 const SOCKADDR_ADDRESS_AT = 8;
 const SOCKADDR_END = 24;
 
-/** A subflow to make: `id` is the name of the local address within the connection, 1 to 255, the same each time. */
+/** A subflow to make. `id`, 1 to 255, is the name of the local address until it is left; then it needs another one. */
 export interface NewSubflow {
   readonly id: number;
   readonly localAddress: string;
@@ -80,11 +80,20 @@ export function encodeCreate(family: number, token: number, subflow: NewSubflow)
   ]);
 }
 
-export function encodeDestroySubflow(family: number, token: number, { local, remote }: Ends): Buffer {
+/**
+ * `mapped`: where the subflow's socket is of AF_INET6 with IPv4 addresses, as the first of a connection of ours is. The
+ * kernel compares with the socket's own family (mptcp_nl_find_ssk); those that joined have their addresses'.
+ */
+export function encodeDestroySubflow(
+  family: number,
+  token: number,
+  { local, remote }: Ends,
+  mapped: boolean,
+): Buffer {
   return message(family, CMD_SUBFLOW_DESTROY, [
     tokenAttribute(token),
-    address(ATTR_ADDR, local),
-    address(ATTR_ADDR_REMOTE, remote),
+    address(ATTR_ADDR, local, [], mapped),
+    address(ATTR_ADDR_REMOTE, remote, [], mapped),
   ]);
 }
 
@@ -115,8 +124,13 @@ const tokenAttribute = (token: number): Buffer => attribute(ATTR_TOKEN, u32(toke
 const flags = (backup: boolean): Buffer => attribute(ADDR_FLAGS, u32(backup ? FLAG_BACKUP : 0));
 
 /** A port of 0 is left out: the kernel chooses, or takes any. */
-function address(type: number, { address, port }: Endpoint, more: readonly Buffer[] = []): Buffer {
-  const family = familyOf(address);
+function address(
+  type: number,
+  { address, port }: Endpoint,
+  more: readonly Buffer[] = [],
+  mapped = false,
+): Buffer {
+  const family = mapped ? 6 : familyOf(address);
   const length = family === 4 ? 4 : 16;
   const sockaddr = encodeSockaddr({ address, port });
   const bytes = sockaddr.subarray(family === 4 ? SOCKADDR_END - length : SOCKADDR_ADDRESS_AT, SOCKADDR_END);

@@ -1,6 +1,7 @@
 import { SennitError, messageOf } from "../base/errors.ts";
 import { exec, inNamespace } from "./exec.ts";
 import { type Capability, type Probe, type Space, unknown } from "./probecapability.ts";
+import { CONNECTION_PROBES } from "./probeconnection.ts";
 import { HERE_PROBES } from "./probehere.ts";
 import { NETFILTER_PROBES } from "./probenetfilter.ts";
 import { SPACE_PROBES } from "./probespace.ts";
@@ -16,7 +17,7 @@ export type { Capability } from "./probecapability.ts";
 export async function probeKernel(): Promise<readonly Capability[]> {
   const capabilities: Capability[] = [];
   for (const probe of HERE_PROBES) capabilities.push(await attempt(probe));
-  const inside = [...SPACE_PROBES, ...NETFILTER_PROBES];
+  const inside = [...CONNECTION_PROBES, ...SPACE_PROBES, ...NETFILTER_PROBES];
   try {
     await withSpace(async (space) => {
       for (const probe of inside) capabilities.push(await attempt(probe, space));

@@ -42,7 +42,6 @@ export const HERE_PROBES: readonly Probe<[]>[] = [
   ),
   sysctl("mptcp.enabled", "MPTCP switched on where we run", "net/mptcp/enabled", (value) => value === "1"),
   sysctl("mptcp.schedulers", "choose how subflows share the load", "net/mptcp/available_schedulers"),
-  sysctl("mptcp.path-managers", "decide about subflows ourselves", "net/mptcp/available_path_managers"),
   sysctl(
     "mptcp.blackhole-timeout",
     "keep one WAN's fault from switching MPTCP off",

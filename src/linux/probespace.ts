@@ -1,20 +1,14 @@
 import { SennitError } from "../base/errors.ts";
-import { kernelSockets } from "./kernelsockets.ts";
 import { inNetns } from "./netns.ts";
 import { no, type Probe, type Space, unknown, type Verdict, yes } from "./probecapability.ts";
-import { kernelSockDiag } from "./sockdiag.ts";
 import { openTunTap } from "./tuntap.ts";
 
-const ENDPOINT = "127.0.0.1";
 /** What kernels after 6.18 accept, and those before. */
 const SUBFLOW_LIMITS = [64, 8] as const;
-const DIAL_TIMEOUT_MS = 2000;
 
-/** What is tried with sockets, devices and settings of a namespace of its own. */
+/** What is tried with devices and settings of a namespace of its own. */
 export const SPACE_PROBES: readonly Probe<[Space]>[] = [
-  { id: "mptcp.endpoint", purpose: "tell the kernel which WANs to use", run: endpoint },
-  { id: "mptcp.limits", purpose: "as many subflows as there are WANs", run: limits },
-  { id: "sock.destroy", purpose: "cut a dead subflow at once (INET_DIAG_DESTROY)", run: sockDestroy },
+  { id: "mptcp.limits", purpose: "servers take in as many subflows as there are WANs", run: limits },
   tool("route.policy", "a routing table per WAN", ["ip", "rule", "add", "fwmark", "1", "lookup", "100"]),
   device("tun.tun", "the tunnel for everything that is not TCP", "tun"),
   device("tun.tap", "the lab's emulated links", "tap"),
@@ -56,16 +50,6 @@ function qdisc(kind: string): Probe<[Space]> {
   return tool(`qdisc.${kind}`, purpose, ["tc", "qdisc", "replace", "dev", "lo", "root", kind]);
 }
 
-async function endpoint(space: Space): Promise<Verdict> {
-  const added = await tryTool(space, ["ip", "mptcp", "endpoint", "add", ENDPOINT, "dev", "lo", "subflow"]);
-  if (added.state !== "yes") return added;
-  const { stdout } = await space.exec(["ip", "mptcp", "endpoint", "show"]);
-  const id = /\bid (\d+)\b/.exec(stdout)?.[1];
-  if (id === undefined) return unknown(`the endpoint added is not shown: ${JSON.stringify(stdout)}`);
-  const deleted = await tryTool(space, ["ip", "mptcp", "endpoint", "delete", "id", id]);
-  return deleted.state === "yes" ? yes(`added, shown and deleted endpoint ${ENDPOINT}`) : deleted;
-}
-
 async function limits(space: Space): Promise<Verdict> {
   let last: Verdict = unknown("not tried");
   for (const limit of SUBFLOW_LIMITS) {
@@ -83,25 +67,6 @@ async function limits(space: Space): Promise<Verdict> {
     if (last.state === "yes") return yes(`up to ${limit} more subflows per connection`);
   }
   return last;
-}
-
-async function sockDestroy({ netns }: Space): Promise<Verdict> {
-  const sockets = kernelSockets(netns);
-  const local = { address: ENDPOINT, port: 0 };
-  const listener = await sockets.listen({ transport: "tcp", local }, ({ stream }) => {
-    stream.on("error", () => undefined).resume();
-  });
-  try {
-    const { local: remote } = listener;
-    const connection = await sockets.dial({ transport: "tcp", remote, timeoutMs: DIAL_TIMEOUT_MS });
-    connection.stream.on("error", () => undefined);
-    const answer = kernelSockDiag(netns).destroy(connection);
-    connection.reset();
-    if (answer === "not-permitted") return unknown("SOCK_DESTROY: not permitted");
-    return (answer === "done" ? yes : no)(`SOCK_DESTROY of an own connection: ${answer}`);
-  } finally {
-    await listener.close();
-  }
 }
 
 function device(id: string, purpose: string, kind: "tun" | "tap"): Probe<[Space]> {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Endpoint, Route, Rule } from "../linux/iproute.ts";
+import type { Route, Rule } from "../linux/iproute.ts";
 import { diff, sameText, type ActualState } from "./diff.ts";
 import { NOTHING, type DesiredState } from "./model.ts";
 import { PROTOCOL } from "./own.ts";
@@ -10,7 +10,7 @@ const EMPTY: ActualState = {
   nft: { table: undefined },
   rules: [],
   routes: [],
-  mptcp: { limits: { subflows: 2, addAddrAccepted: 0 }, endpoints: [], own: [] },
+  mptcpLimits: { subflows: 2, addAddrAccepted: 0 },
   sysctls: new Map(),
 };
 const rule = (priority: number, protocol = PROTOCOL): Rule => ({
@@ -28,20 +28,6 @@ const route = (table: number, gateway: string, protocol = PROTOCOL): Route => ({
   device: "wan0",
   protocol,
 });
-const endpoint = (id: number, address: string, flags: Endpoint["flags"] = ["subflow"]): Endpoint => ({
-  id,
-  address,
-  device: "wan0",
-  flags,
-});
-const withEndpoints = (...endpoints: readonly Endpoint[]): DesiredState => ({
-  ...NOTHING,
-  mptcp: { limits: undefined, endpoints },
-});
-const holding = (own: readonly Endpoint[], foreign: readonly Endpoint[] = []): ActualState => ({
-  ...EMPTY,
-  mptcp: { limits: { subflows: 2, addAddrAccepted: 0 }, endpoints: [...own, ...foreign], own },
-});
 const shown = (desired: DesiredState, actual: ActualState): readonly string[] =>
   diff(desired, actual).map(showStep);
 
@@ -50,13 +36,12 @@ test("what traffic is led into comes before what leads it there, and what goes c
     nft: "table inet sennit {\n}\n",
     rules: [rule(1), rule(2)],
     routes: [route(1, "10.0.0.1"), route(2, "10.0.0.9")],
-    mptcp: { limits: { subflows: 8, addAddrAccepted: 0 }, endpoints: [endpoint(200, "10.0.0.2")] },
+    mptcpLimits: { subflows: 8, addAddrAccepted: 0 },
     sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
     problems: [],
   };
-  const stale = endpoint(201, "10.0.0.3");
   const actual: ActualState = {
-    ...holding([stale]),
+    ...EMPTY,
     rules: [rule(2), rule(3), rule(4, 99)],
     routes: [route(2, "10.0.0.1"), route(3, "10.0.0.1"), route(4, "10.0.0.1", 99)],
     sysctls: new Map([["net/mptcp/enabled", "0"]]),
@@ -64,11 +49,9 @@ test("what traffic is led into comes before what leads it there, and what goes c
   expect(shown(desired, actual)).toEqual([
     "sysctl -w net/mptcp/enabled=1",
     "ip mptcp limits set subflow 8 add_addr_accepted 0",
-    "ip mptcp endpoint delete id 201",
     "ip route add default via 10.0.0.1 dev wan0 table 1 proto 83",
     "ip route replace default via 10.0.0.9 dev wan0 table 2 proto 83",
     "ip rule add priority 1 lookup 1 protocol 83",
-    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 200 subflow",
     "nft -f - # replace table inet sennit",
     "ip rule del priority 3 lookup 1 protocol 83",
     "ip route del default via 10.0.0.1 dev wan0 table 3 proto 83",
@@ -80,39 +63,18 @@ test("what could not be read is not touched", () => {
     nft: undefined,
     rules: undefined,
     routes: undefined,
-    mptcp: undefined,
+    mptcpLimits: undefined,
     sysctls: new Map([["net/mptcp/enabled", undefined]]),
   };
   const desired: DesiredState = {
     nft: "table inet sennit {\n}\n",
     rules: [rule(1)],
     routes: [route(1, "10.0.0.1")],
-    mptcp: { limits: { subflows: 8, addAddrAccepted: 0 }, endpoints: [endpoint(200, "10.0.0.2")] },
+    mptcpLimits: { subflows: 8, addAddrAccepted: 0 },
     sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
     problems: [],
   };
   expect(diff(desired, unread)).toEqual([]);
-});
-
-test("an endpoint that changed its flags is taken out first: the kernel refuses its address twice", () => {
-  const before = endpoint(200, "10.0.0.2");
-  const after = endpoint(200, "10.0.0.2", ["subflow", "backup"]);
-  expect(shown(withEndpoints(after), holding([before]))).toEqual([
-    "ip mptcp endpoint delete id 200",
-    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 200 subflow backup",
-  ]);
-});
-
-test("somebody else's endpoint keeps its id, and serves as ours where it does the same", () => {
-  const foreign = endpoint(200, "192.0.2.1", ["signal"]);
-  const ours = endpoint(201, "10.0.0.2");
-  const desired = withEndpoints(endpoint(200, "10.0.0.2"));
-  expect(shown(desired, holding([], [foreign]))).toEqual([
-    "ip mptcp endpoint add 10.0.0.2 dev wan0 id 201 subflow",
-  ]);
-  expect(diff(desired, holding([ours], [foreign]))).toEqual([]);
-  expect(diff(desired, holding([], [endpoint(1, "10.0.0.2")]))).toEqual([]);
-  expect(diff(NOTHING, holding([], [foreign]))).toEqual([]);
 });
 
 test("a buffer that somebody made larger stays", () => {

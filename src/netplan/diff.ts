@@ -1,22 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Endpoint, IpChange, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
+import type { IpChange, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
 import { sameValue } from "../linux/sysctlvalue.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
-import { ENDPOINT_IDS, PROTOCOL } from "./own.ts";
+import { PROTOCOL } from "./own.ts";
 
 /** What the kernel holds, as far as it could be read: a part that is undefined is not compared and not changed. */
 export interface ActualState {
   readonly nft: { readonly table: string | undefined } | undefined;
   readonly rules: readonly Rule[] | undefined;
   readonly routes: readonly Route[] | undefined;
-  readonly mptcp:
-    | {
-        readonly limits: MptcpLimits;
-        readonly endpoints: readonly Endpoint[];
-        /** Those of `endpoints` that we made. */
-        readonly own: readonly Endpoint[];
-      }
-    | undefined;
+  readonly mptcpLimits: MptcpLimits | undefined;
   /** Values of the keys that are wished for; undefined for those that this kernel or namespace does not have. */
   readonly sysctls: ReadonlyMap<string, string | undefined>;
 }
@@ -30,9 +23,7 @@ export type Step =
 
 /**
  * What turns `actual` into `desired`, touching only what is ours. What traffic is led into is there before traffic is
- * led into it: settings and routes, then rules, then endpoints, then the table; and what is no longer wanted goes in the
- * opposite order. Stale endpoints alone go first: the path manager has few places, refuses a second endpoint with an
- * address it has, and an endpoint without its WAN carries nothing any more.
+ * led into it: settings and routes, then rules, then the table; and what is no longer wanted goes in the opposite order.
  */
 export function diff(desired: DesiredState, actual: ActualState): readonly Step[] {
   const routes = compare(
@@ -43,21 +34,18 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
     desired.rules,
     actual.rules?.filter(({ protocol }) => protocol === PROTOCOL),
   );
-  const endpoints = diffEndpoints(desired.mptcp.endpoints, actual.mptcp);
   const nft = diffNft(desired.nft, actual.nft);
   // In one step, so that there is no moment without; and only where the one that goes is ours.
   const fresh = new Set(routes.missing.map(routeKey));
   const stale = new Set(routes.surplus.map(routeKey));
   return [
     ...desired.sysctls.flatMap((wish) => diffSysctl(wish, actual.sysctls.get(wish.key))),
-    ...diffLimits(desired.mptcp.limits, actual.mptcp?.limits),
+    ...diffLimits(desired.mptcpLimits, actual.mptcpLimits),
     ...(nft?.do === "nft-remove" ? [nft] : []),
-    ...endpoints.del.map((value) => ip({ object: "endpoint", verb: "del", value })),
     ...routes.missing.map((value) =>
       ip({ object: "route", verb: stale.has(routeKey(value)) ? "replace" : "add", value }),
     ),
     ...rules.missing.map((value) => ip({ object: "rule", verb: "add", value })),
-    ...endpoints.add.map((value) => ip({ object: "endpoint", verb: "add", value })),
     ...(nft?.do === "nft-replace" ? [nft] : []),
     ...rules.surplus.map((value) => ip({ object: "rule", verb: "del", value })),
     ...routes.surplus
@@ -84,36 +72,6 @@ function compare<T>(
 /** By this the kernel knows a route; there is one of each. */
 const routeKey = ({ family, table, destination, metric }: Route): string =>
   `${family} ${table} ${destination} ${metric ?? "-"}`;
-
-function diffEndpoints(
-  desired: readonly Endpoint[],
-  actual: ActualState["mptcp"],
-): { readonly add: readonly Endpoint[]; readonly del: readonly Endpoint[] } {
-  if (actual === undefined) return { add: [], del: [] };
-  const foreign = actual.endpoints.filter((endpoint) => !actual.own.includes(endpoint));
-  const kept = actual.own.filter((have) => desired.some((want) => sameEndpoint(want, have)));
-  const taken = new Set([...foreign, ...kept].map(({ id }) => id));
-  const add: Endpoint[] = [];
-  for (const want of desired) {
-    // Somebody's endpoint that does what ours would do is as good: the kernel takes an address once.
-    const served = [...kept, ...foreign.filter(({ flags }) => flags.includes("subflow"))];
-    if (served.some(({ address }) => address === want.address)) continue;
-    const id = taken.has(want.id) ? freeId(taken) : want.id;
-    taken.add(id);
-    add.push({ ...want, id });
-  }
-  return { add, del: actual.own.filter((have) => !kept.includes(have)) };
-}
-
-/** The id may be another than the wished one, where somebody else was first. */
-const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
-  isDeepStrictEqual({ ...a, id: 0 }, { ...b, id: 0 });
-
-function freeId(taken: ReadonlySet<number>): number {
-  let id: number = ENDPOINT_IDS.first;
-  while (taken.has(id) && id < ENDPOINT_IDS.last) id += 1;
-  return id;
-}
 
 function diffLimits(desired: MptcpLimits | undefined, actual: MptcpLimits | undefined): readonly Step[] {
   if (desired === undefined || actual === undefined || isDeepStrictEqual(desired, actual)) return [];

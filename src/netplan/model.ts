@@ -1,9 +1,9 @@
-import type { Endpoint, Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
+import type { Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
 
 /** What the operator wants of a router, as far as the kernel is concerned. */
 export interface RouterIntent {
   readonly lan: readonly string[];
-  /** In the order of preference; a WAN's place gives its table and endpoint ids. */
+  /** In the order of preference; a WAN's place gives its table. */
   readonly wans: readonly WanIntent[];
   /** Where the relay listens on 127.0.0.1 and ::1; a family without a port is not proxied. */
   readonly relayPorts: { readonly inet: number | undefined; readonly inet6: number | undefined };
@@ -35,7 +35,7 @@ export type SysctlWish =
 
 /** Something the operator should know; the rest of the plan holds without it. */
 export interface Problem {
-  readonly code: "wan-same-address" | "too-many-endpoints";
+  readonly code: "wan-same-address";
   readonly wan: string;
   readonly message: string;
 }
@@ -46,11 +46,8 @@ export interface DesiredState {
   readonly nft: string | undefined;
   readonly rules: readonly Rule[];
   readonly routes: readonly Route[];
-  readonly mptcp: {
-    /** Undefined: as it was before us. */
-    readonly limits: MptcpLimits | undefined;
-    readonly endpoints: readonly Endpoint[];
-  };
+  /** Undefined: as they were before us. */
+  readonly mptcpLimits: MptcpLimits | undefined;
   readonly sysctls: readonly SysctlWish[];
   readonly problems: readonly Problem[];
 }
@@ -60,7 +57,7 @@ export const NOTHING: DesiredState = {
   nft: undefined,
   rules: [],
   routes: [],
-  mptcp: { limits: undefined, endpoints: [] },
+  mptcpLimits: undefined,
   sysctls: [],
   problems: [],
 };

@@ -1,6 +1,6 @@
 /**
- * Everything by which the kernel state that is ours is known from everybody else's. All of it can be found again
- * after a crash without any memory of our own, except MPTCP endpoints, which carry no owner's name (see the journal).
+ * Everything by which the kernel state that is ours is known from everybody else's, so that it can be found again after a
+ * crash without any memory of our own.
  */
 
 /** The one nftables table, of family inet. */
@@ -39,6 +39,3 @@ export const PRIORITY = {
   /** From a WAN's address to the internet. Before main and before the rules of wg-quick (32764 and down). */
   fromAddress: 8320,
 } as const;
-
-/** Ids of our MPTCP endpoints. High, because the kernel gives ids from 1 up to those who name none. */
-export const ENDPOINT_IDS = { first: 200, last: 231 } as const;

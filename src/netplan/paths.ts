@@ -94,8 +94,8 @@ const isOnLink = (gateway: string, link: Link): boolean =>
   ipaddr.parse(gateway).range() === "linkLocal" || link.addresses.some((address) => holds(address, gateway));
 
 /**
- * Stick modems all give out the same address. Neither a `from` rule nor the path manager can tell two of them apart, so
- * the second one is left to sockets that are bound to its device.
+ * Stick modems all give out the same address. Neither a `from` rule nor a subflow, which is known by its addresses, can
+ * tell two of them apart, so the second one is left to sockets that are bound to its device.
  */
 function sameAddress({ wan, address }: Omit<WanPath, "twin">, owner: string): Problem {
   return {

@@ -1,5 +1,5 @@
+import type { MptcpLimits } from "../linux/iproute.ts";
 import type { DesiredState, Observations, RouterIntent } from "./model.ts";
-import { SERVER_MPTCP } from "./mptcp.ts";
 import { usablePaths } from "./paths.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
 import { renderRuleset } from "./ruleset.ts";
@@ -14,11 +14,17 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
     nft: renderRuleset(intent, observed),
     rules: [...relay.rules, ...wans.rules],
     routes: [...relay.routes, ...wans.routes],
-    mptcp: { limits: undefined, endpoints: [] },
+    mptcpLimits: undefined,
     sysctls: routerSysctls(intent),
-    problems: problems,
+    problems,
   };
 }
+
+/**
+ * A server takes in as many subflows as the kernel counts to (MPTCP_SUBFLOWS_MAX in net/mptcp/protocol.h, up to 6.18),
+ * and follows nobody's announcements: its peers are behind NATs.
+ */
+const SERVER_LIMITS: MptcpLimits = { subflows: 8, addAddrAccepted: 0 };
 
 /** What the kernel of a server should hold: it has no WANs to choose from, so only MPTCP and TCP settings. */
 export function planServer(): DesiredState {
@@ -26,7 +32,7 @@ export function planServer(): DesiredState {
     nft: undefined,
     rules: [],
     routes: [],
-    mptcp: SERVER_MPTCP,
+    mptcpLimits: SERVER_LIMITS,
     sysctls: serverSysctls(),
     problems: [],
   };

@@ -1,12 +1,5 @@
 import { quoteArgv } from "../base/argv.ts";
-import {
-  renderChange,
-  renderEndpoint,
-  renderLimits,
-  renderRoute,
-  renderRule,
-  type Family,
-} from "../linux/iproute.ts";
+import { renderChange, renderLimits, renderRoute, renderRule, type Family } from "../linux/iproute.ts";
 import type { Step } from "./diff.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
 
@@ -16,7 +9,7 @@ export function showState(state: DesiredState): string {
     state.rules.filter((rule) => rule.family === family).map((rule) => renderRule(rule).join(" "));
   const routes = (family: Family): readonly string[] =>
     state.routes.filter((route) => route.family === family).map((route) => renderRoute(route).join(" "));
-  const { limits, endpoints } = state.mptcp;
+  const limits = state.mptcpLimits;
   const sections: readonly (readonly [string, readonly string[]])[] = [
     ["nft list table inet sennit", state.nft === undefined ? [] : [state.nft.trimEnd()]],
     ["ip rule", rules("inet")],
@@ -24,7 +17,6 @@ export function showState(state: DesiredState): string {
     ["ip route", routes("inet")],
     ["ip -6 route", routes("inet6")],
     ["ip mptcp limits", limits === undefined ? [] : [renderLimits(limits).join(" ")]],
-    ["ip mptcp endpoint", endpoints.map((endpoint) => renderEndpoint(endpoint).join(" "))],
     ["sysctl", state.sysctls.map(showWish)],
     ["problems", state.problems.map(({ message }) => message)],
   ];

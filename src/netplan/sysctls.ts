@@ -11,9 +11,6 @@ const NOTSENT_LOWAT = 128 * 1024;
 /** Both roles. */
 const COMMON: readonly SysctlWish[] = [
   { key: "net/mptcp/enabled", value: "1" },
-  // In-kernel path manager; `path_manager` takes the place of `pm_type` from 6.15 on, where both exist they agree.
-  { key: "net/mptcp/pm_type", value: "0" },
-  { key: "net/mptcp/path_manager", value: "kernel" },
   // How long a connection lives without any subflow. The session decides about giving up, not the kernel.
   { key: "net/mptcp/close_timeout", value: "3600" },
   // One dropped MPTCP SYN would turn MPTCP off for the whole namespace for an hour (6.12+). We judge by WAN.
@@ -30,7 +27,16 @@ const COMMON: readonly SysctlWish[] = [
   { key: "net/ipv4/tcp_wmem", lastAtLeast: TCP_BUFFER_MAX },
 ];
 
-export const serverSysctls = (): readonly SysctlWish[] => COMMON;
+/**
+ * The kernel's own path manager takes joins in without asking anybody. `path_manager` has the place of `pm_type` from
+ * 6.15 on; where both exist they agree. Not for routers, where the type is switched socket by socket (withOwnPaths) and a
+ * look at the wrong moment would be noted as what was there before us.
+ */
+export const serverSysctls = (): readonly SysctlWish[] => [
+  ...COMMON,
+  { key: "net/mptcp/pm_type", value: "0" },
+  { key: "net/mptcp/path_manager", value: "kernel" },
+];
 
 export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
   const wans = intent.wans.filter(({ role }) => role !== "off").map(({ device }) => device);

@@ -7,6 +7,7 @@ import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
 import { CarrierPaths, type PathStep, SETTLED_MS, type SubflowSight, type Way } from "../wan/subflows.ts";
 import { unansweredMs } from "../wan/unanswered.ts";
+import { WayNews } from "../wan/waynews.ts";
 import type { Carrier } from "./carrier.ts";
 
 export interface SubflowsOptions {
@@ -39,6 +40,7 @@ export class Subflows {
   readonly #options: SubflowsOptions;
   readonly #known = new Map<Carrier, Known>();
   readonly #best = new BestWay();
+  readonly #news = new WayNews();
   #ways: readonly Way[] = [];
   #ticks = 0;
   #cancel: (() => void) | undefined;
@@ -59,6 +61,7 @@ export class Subflows {
   /** The ways there are now: acted on at the next tick. */
   update(ways: readonly Way[]): void {
     this.#ways = ways;
+    this.#news.retain(ways.map(({ localAddress }) => localAddress));
     for (const known of this.#known.values()) known.lookNow = true;
   }
 
@@ -86,7 +89,7 @@ export class Subflows {
     const looks: { readonly carrier: Carrier; readonly known: Known; readonly info: ConnectionInfo }[] = [];
     for (const carrier of this.#options.carriers) {
       if (carrier.transport !== "mptcp") continue;
-      const known = this.#known.get(carrier) ?? new Known();
+      const known = this.#known.get(carrier) ?? new Known(this.#news);
       this.#known.set(carrier, known);
       if (!known.isDue(carrier.bytesIn + carrier.bytesOut, this.#ticks)) continue;
       const info = carrier.info();
@@ -139,18 +142,22 @@ export class Subflows {
   ): readonly PathStep[] {
     return known.paths.decide(this.#options.clock.now(), {
       subflows: info.subflows.map(sightOf).filter((sight) => sight !== undefined),
-      ways: this.#ways.filter(
-        ({ localAddress }) =>
-          !stripped.has(localAddress) && this.#remote(carrier, localAddress) !== undefined,
-      ),
+      ways: this.#waysOf(carrier),
+      stripped,
       spread: known.load.spread,
       best: this.#best.name,
     });
   }
 
+  /** One way per WAN, of the carrier's own family where there is one: a second over the same WAN would bring nothing. */
+  #waysOf(carrier: Carrier): readonly Way[] {
+    const usable = this.#ways.filter(({ localAddress }) => this.#remote(carrier, localAddress) !== undefined);
+    const own = usable.filter(({ localAddress }) => sameFamily(localAddress, carrier.remote.address));
+    return usable.filter((way) => own.includes(way) || !own.some(({ name }) => name === way.name));
+  }
+
   #remote({ remote }: Carrier, localAddress: string): Endpoint | undefined {
-    const sameFamily = remote.address.includes(":") === localAddress.includes(":");
-    return sameFamily ? remote : this.#options.otherRemote(localAddress);
+    return sameFamily(remote.address, localAddress) ? remote : this.#options.otherRemote(localAddress);
   }
 
   #take(carrier: Carrier, known: Known, { token = 0 }: ConnectionInfo, step: PathStep): void {
@@ -187,13 +194,17 @@ export class Subflows {
 
 /** What is kept for one carrier. */
 class Known {
-  readonly paths = new CarrierPaths();
+  readonly paths: CarrierPaths;
   readonly load = new Load();
   mptcp = true;
   lookNow = true;
   readonly #ids = new Map<string, number>();
   #lastId = 0;
   #bytes = 0;
+
+  constructor(news: WayNews) {
+    this.paths = new CarrierPaths(news);
+  }
 
   isDue(bytes: number, tick: number): boolean {
     this.load.tick(bytes);
@@ -224,6 +235,8 @@ class Known {
     return id;
   }
 }
+
+const sameFamily = (a: string, b: string): boolean => a.includes(":") === b.includes(":");
 
 /** Undefined for one that is over: the first of a connection stays in the kernel's list. */
 function sightOf(subflow: ConnectionInfo["subflows"][number]): SubflowSight | undefined {

@@ -1,3 +1,5 @@
+import type { WayNews } from "./waynews.ts";
+
 /** A way out that subflows may take. */
 export interface Way {
   readonly name: string;
@@ -30,6 +32,8 @@ export type Spread = "best" | "all";
 export interface PathsSight {
   readonly subflows: readonly SubflowSight[];
   readonly ways: readonly Way[];
+  /** Addresses from which a join leads nowhere, because something on the way takes MPTCP out. */
+  readonly stripped: ReadonlySet<string>;
   readonly spread: Spread;
   /** Name of the best way, where it is known. */
   readonly best: string | undefined;
@@ -49,7 +53,9 @@ export const SETTLED_MS = 3000;
 /** A segment that waits this long (ms): the way is closed, or as good as closed. */
 const DEAF_MS = 2000;
 /** Least pauses (ms) after the first try to join, the second, and so on: what three did not cure is not to be hurried. */
-const PAUSES_MS = [3000, 3000, 10_000, 30_000] as const;
+const PAUSES_MS = [3000, 3000, 5000, 10_000] as const;
+/** The least pause (ms), whatever others found out. */
+const LEAST_PAUSE_MS = 1000;
 /** What worked for less (ms) did not work, and the pauses go on growing. Several times what it takes to see that a way is closed. */
 const CURED_MS = 10_000;
 
@@ -79,10 +85,15 @@ export interface Lacking {
  * backup, however slow; so a quiet carrier, whose requests and answers are small, has its other ways as backups.
  */
 export class CarrierPaths {
+  readonly #news: WayNews;
   readonly #cases = new Map<string, Case>();
   /** Subflows that were made backups or not, by their local end. */
   #told = new Map<string, boolean>();
   #lacking: readonly Lacking[] = [];
+
+  constructor(news: WayNews) {
+    this.#news = news;
+  }
 
   /** Ways without a working subflow, as of the last decision. */
   get lacking(): readonly Lacking[] {
@@ -100,12 +111,19 @@ export class CarrierPaths {
     this.#forget(sight);
     const gone = subflows.filter(({ local, established }) => established && !ways.some(from(local.address)));
     const working = new Map(
-      ways.map((way) => [way, subflows.filter((one) => isFrom(way)(one) && works(one))] as const),
+      ways.map((way) => {
+        const works = (one: SubflowSight): boolean => isFrom(way)(one) && this.#works(one, now);
+        return [way, subflows.filter(works)] as const;
+      }),
     );
+    const anyWorks = [...working.values()].some((mine) => mine.length > 0);
     const normal = this.#normal(sight, working);
     const upkeep = ways.flatMap((way) => {
       const mine = working.get(way) ?? [];
-      return mine.length > 0 ? this.#keep(now, way, mine, subflows) : this.#renew(now, way, subflows);
+      if (mine.length > 0) return this.#keep(now, way, mine, subflows);
+      if (!sight.stripped.has(way.localAddress)) return this.#renew(now, way, subflows, anyWorks);
+      this.#cases.delete(way.localAddress);
+      return [];
     });
     this.#lacking = ways.flatMap((way) => {
       const known = this.#cases.get(way.localAddress);
@@ -151,7 +169,10 @@ export class CarrierPaths {
     subflows: readonly SubflowSight[],
   ): readonly PathStep[] {
     const known = this.#caseOf(way, now);
-    if (known.lackingSince !== undefined) known.wellSince = now;
+    if (known.lackingSince !== undefined) {
+      known.wellSince = now;
+      this.#news.joined(way.localAddress, now);
+    }
     known.lackingSince = undefined;
     known.worked = true;
     if (now - known.wellSince >= CURED_MS) known.tries = known.repairs = 0;
@@ -160,25 +181,36 @@ export class CarrierPaths {
       .map((subflow) => ({ do: "end", subflow }));
   }
 
-  #renew(now: number, way: Way, subflows: readonly SubflowSight[]): readonly PathStep[] {
+  #renew(now: number, way: Way, subflows: readonly SubflowSight[], anyWorks: boolean): readonly PathStep[] {
     const mine = subflows.filter(isFrom(way));
     const known = this.#caseOf(way, now);
     const waited = Math.max(0, ...mine.map(({ unansweredMs }) => unansweredMs));
     known.lackingSince ??= now - waited;
-    const pause = PAUSES_MS[Math.min(known.tries, PAUSES_MS.length) - 1];
-    if (pause !== undefined && now - known.triedAt < pause) return [];
+    if (now - known.triedAt < this.#pause(way, known)) return [];
     // What is deaf may only be slow: it is given as long as a join would take.
-    const deaf = mine.filter(({ established }) => established);
-    if (deaf.length > 0 && now - known.lackingSince < SETTLED_MS) return [];
+    const old = mine.find(({ established }) => established);
+    if (old !== undefined && isDeaf(old)) {
+      if (now - known.lackingSince < SETTLED_MS) return [];
+      this.#news.deaf(way.localAddress, now - old.silentMs);
+    }
     known.tries++;
     known.triedAt = now;
     // The first join of a new carrier, or over a new way, mends nothing.
     if (known.worked || now - known.lackingSince >= SETTLED_MS) known.repairs++;
-    const elsewhere = subflows.some((one) => !isFrom(way)(one) && works(one));
-    const [old] = deaf;
     // While nothing works there is nobody to tell the peer, and what is deaf may be all that comes back.
-    const leave: readonly PathStep[] = old !== undefined && elsewhere ? [{ do: "leave", subflow: old }] : [];
+    const leave: readonly PathStep[] = old !== undefined && anyWorks ? [{ do: "leave", subflow: old }] : [];
     return [...leave, { do: "join", way, repairs: known.repairs }];
+  }
+
+  #pause({ localAddress }: Way, { tries, triedAt }: Case): number {
+    const pause = PAUSES_MS[Math.min(tries, PAUSES_MS.length) - 1] ?? 0;
+    return this.#news.joinedSince(localAddress, triedAt) ? Math.min(pause, LEAST_PAUSE_MS) : pause;
+  }
+
+  /** Established, and heard within the time in which a segment can be answered, and no NAT has forgotten it. */
+  #works(subflow: SubflowSight, now: number): boolean {
+    const { established, local, silentMs } = subflow;
+    return established && !isDeaf(subflow) && !this.#news.forgotten(local.address, now - silentMs);
   }
 
   #setBackups(
@@ -220,6 +252,5 @@ const isFrom =
 const isBackup = (step: PathStep): boolean => step.do === "set-backup" && step.backup;
 const keyOf = ({ local }: SubflowSight): string => `${local.address} ${local.port}`;
 
-/** Established, and heard within the time in which a segment can be answered. */
-const works = ({ established, unansweredMs, silentMs }: SubflowSight): boolean =>
-  established && (unansweredMs < DEAF_MS || silentMs < DEAF_MS);
+const isDeaf = ({ unansweredMs, silentMs }: SubflowSight): boolean =>
+  unansweredMs >= DEAF_MS && silentMs >= DEAF_MS;

@@ -9,7 +9,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import type { Outcome } from "../../src/control/reconciler.ts";
 import { exec } from "../../src/linux/exec.ts";
-import { createIpRoute } from "../../src/linux/iproutetool.ts";
 import { createNft } from "../../src/linux/nft.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
 import { TABLE_NAME } from "../../src/netplan/own.ts";
@@ -73,9 +72,16 @@ async function moveIn(): Promise<void> {
     ["net/ipv4/tcp_rmem", "5000 140000 70000000"],
     ["net/ipv4/tcp_wmem", "5000 20000 1000000"],
     ["net/mptcp/close_timeout", "77"],
+    ["net/mptcp/pm_type", "1"],
     ["net/ipv6/conf/all/forwarding", "1"],
   ] as const)
     sysctl.set(key, value);
+}
+
+/** By what the kernel chooses the paths of other programs' MPTCP connections. */
+async function paths(): Promise<readonly (string | undefined)[]> {
+  const show = async (what: string) => (await router.exec(["ip", "mptcp", what])).stdout;
+  return [await show("endpoint"), await show("limits"), createSysctl(router.path).get("net/mptcp/pm_type")];
 }
 
 const nobody = (): Promise<void> => Promise.resolve();
@@ -87,7 +93,9 @@ describe.each([
   it("reaches the plan, finds nothing more to do, and leaves everything as it was", async () => {
     await neighbours();
     const before = await router.snapshot();
+    const theirs = await paths();
     expect(done(await reconciler().apply(await plan()))).not.toEqual([]);
+    expect(await paths()).toEqual(theirs);
     expect(statSync(join(run, "journal.json")).mode & 0o777).toBe(0o600);
     expect(done(await reconciler().apply(await plan()))).toEqual([]);
     done(await reconciler().clean());
@@ -142,8 +150,6 @@ it("takes out a WAN whose cable is pulled, touching nothing of the others, and t
   done(await control.apply(await plan()));
   await router.ip("link set fibre0-peer down");
   expect(done(await control.apply(await plan()))).toEqual([
-    "ip mptcp endpoint delete id 200",
-    "ip mptcp endpoint delete id 201",
     "ip rule del priority 8300 oif fibre0 lookup 8301 protocol 83",
     "ip rule del priority 8310 from 10.1.0.2 lookup 254 suppress_prefixlength 0 protocol 83",
     "ip rule del priority 8320 from 10.1.0.2 lookup 8301 protocol 83",
@@ -159,7 +165,7 @@ it("takes out a WAN whose cable is pulled, touching nothing of the others, and t
   const way = await router.exec(["ip", "route", "get", "192.0.2.1"]);
   expect(way.stdout).toContain("dev lte0");
   await router.ip("link set fibre0-peer up");
-  expect(done(await control.apply(await plan()))).toHaveLength(12);
+  expect(done(await control.apply(await plan()))).toHaveLength(10);
   expect(done(await reconciler().apply(await plan()))).toEqual([]);
 });
 
@@ -170,9 +176,9 @@ it("follows a WAN to a new address", async () => {
   await router.ip("addr del 203.0.113.2/30 dev lte0");
   await router.ip("route replace default via 203.0.113.5 dev lte0 metric 20");
   done(await control.apply(await plan()));
-  const { stdout } = await router.exec(["ip", "mptcp", "endpoint", "show", "id", "202"]);
-  expect(stdout.trim()).toBe("203.0.113.6 id 202 subflow dev lte0");
-  expect((await router.exec(["ip", "rule"])).stdout).not.toContain("203.0.113.2");
+  const { stdout } = await router.exec(["ip", "rule"]);
+  expect(stdout).toContain("from 203.0.113.6 lookup 8302");
+  expect(stdout).not.toContain("203.0.113.2");
   expect(done(await reconciler().apply(await plan()))).toEqual([]);
 });
 
@@ -183,25 +189,28 @@ it("puts back what somebody took away, and leaves the negative cache alone when 
   await nft.addElements(NEGATIVE_SETS.unreachable.inet, [{ value: "192.0.2.1 . 80", timeoutMs: 60_000 }]);
   const whole = await router.snapshot();
   await router.ip("rule del priority 8300 oif lte0");
-  await router.ip("mptcp endpoint delete id 202");
+  await router.ip("route del default table 8302");
   createSysctl(router.path).set("net/ipv4/conf/lte0/rp_filter", "1");
   expect(done(await control.apply(await plan()))).toEqual([
     "sysctl -w net/ipv4/conf/lte0/rp_filter=2",
+    "ip route add default via 203.0.113.1 dev lte0 table 8302 src 203.0.113.2 initcwnd 30 proto 83",
     "ip rule add priority 8300 oif lte0 lookup 8302 protocol 83",
-    "ip mptcp endpoint add 203.0.113.2 dev lte0 id 202 subflow",
   ]);
   const settled = (text: string): string => text.replaceAll(/ expires \w+/g, "");
   expect(settled(await router.snapshot())).toBe(settled(whole));
 });
 
 it("reports what is refused and does the rest", async () => {
-  for (let host = 1; host <= 7; host += 1) await router.ip(`mptcp endpoint add 192.0.2.${host} subflow`);
+  await router.ip("route add default via 10.1.0.1 dev fibre0 table 8301 proto 84");
+  const before = await router.snapshot();
   const outcome = await reconciler().apply(await plan());
-  expect(outcome.errors.map(({ code }) => code)).toEqual(["ip-limit", "ip-limit"]);
-  expect(commands(outcome)).toContain("ip mptcp endpoint add 10.1.0.2 dev fibre0 id 200 subflow");
+  expect(outcome.errors.map(({ code }) => code)).toEqual(["ip-exists"]);
+  expect(commands(outcome)).toContain(
+    "ip route add default via 203.0.113.1 dev lte0 table 8302 src 203.0.113.2 initcwnd 30 proto 83",
+  );
   expect(commands(outcome).at(-1)).toContain("replace table inet sennit");
   done(await reconciler().clean());
-  expect(await createIpRoute(router.exec).endpoints()).toHaveLength(7);
+  expect(await router.snapshot()).toBe(before);
 });
 
 it("runs one at a time, in the order asked for", async () => {

@@ -87,6 +87,7 @@ describe.each([
       const repaired = await site.log.until(
         (line) => line.msg.startsWith("WAN unused") && line["wan"] === wan,
         from,
+        CARRIES_WITHIN_MS,
       );
       expect(repaired).toMatchObject({ level: "warn", repairs: 1 });
       await carry([wan]);

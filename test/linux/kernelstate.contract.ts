@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Endpoint, IpChange, IpRoute, Route, Rule } from "../../src/linux/iproute.ts";
+import type { IpChange, IpRoute, MptcpLimits, Route, Rule } from "../../src/linux/iproute.ts";
 import type { KernelMonitor } from "../../src/linux/monitor.ts";
 import type { Nft } from "../../src/linux/nft.ts";
 import type { Sysctl } from "../../src/linux/sysctl.ts";
@@ -31,7 +31,6 @@ const ROUTE: Route = {
   initcwnd: 20,
   protocol: PROTOCOL,
 };
-const ENDPOINT: Endpoint = { id: 90, address: "10.1.0.2", device: "wan0", flags: ["subflow"] };
 
 /** Rules and routes of every kind that a plan holds. */
 const RULES: readonly Rule[] = [
@@ -139,8 +138,7 @@ export function kernelStateContract(name: string, makeWorld: () => Promise<Kerne
     const delRule = (value: Rule) => attempt({ object: "rule", verb: "del", value });
     const putRoute = (value: Route) => attempt({ object: "route", verb: "replace", value });
     const delRoute = (value: Route) => attempt({ object: "route", verb: "del", value });
-    const addEndpoint = (value: Endpoint) => attempt({ object: "endpoint", verb: "add", value });
-    const delEndpoint = (value: Endpoint) => attempt({ object: "endpoint", verb: "del", value });
+    const setLimits = (value: MptcpLimits) => attempt({ object: "limits", verb: "set", value });
     const ours = <T extends { readonly protocol: number }>(items: readonly T[]): readonly T[] =>
       items.filter(({ protocol }) => protocol === PROTOCOL);
     const sysctlCode = (key: string, value: string): string | undefined => {
@@ -260,61 +258,32 @@ export function kernelStateContract(name: string, makeWorld: () => Promise<Kerne
     it("makes the other changes of a batch when one is refused, and says which it was", async () => {
       const bad: IpChange = { object: "route", verb: "replace", value: { ...ROUTE, gateway: "192.0.2.9" } };
       const missing: IpChange = { object: "rule", verb: "del", value: { ...RULE, priority: 777 } };
-      const gone: IpChange = { object: "endpoint", verb: "add", value: { ...ENDPOINT, device: "not-there" } };
+      const limits = { subflows: 8, addAddrAccepted: 0 };
+      const over: IpChange = { object: "limits", verb: "set", value: { ...limits, subflows: 100 } };
       const failures = await world.ip.run([
         { object: "rule", verb: "add", value: RULE },
         bad,
         missing,
-        gone,
+        over,
         { object: "route", verb: "replace", value: ROUTE },
-        { object: "endpoint", verb: "add", value: ENDPOINT },
+        { object: "limits", verb: "set", value: limits },
       ]);
       expect(failures.map(({ change, error }) => [change, error.code])).toEqual([
         [bad, "ip-unreachable"],
         [missing, "ip-missing"],
-        [gone, "ip-no-device"],
+        [over, "ip-limit"],
       ]);
       expect(failures[0]?.error.message).toContain("via 192.0.2.9");
       expect(ours(await world.ip.rules())).toEqual([RULE]);
       expect(ours(await world.ip.routes())).toEqual([ROUTE]);
-      expect(await world.ip.endpoints()).toEqual([ENDPOINT]);
+      expect(await world.ip.limits()).toEqual(limits);
     });
 
-    it("keeps endpoints with their flags", async () => {
-      const all: readonly Endpoint[] = [
-        ENDPOINT,
-        { id: 91, address: "10.2.0.2", device: "wan1", flags: ["subflow", "backup"] },
-        { id: 92, address: "2001:db8:1::2", device: "wan0", flags: ["subflow", "fullmesh"] },
-        { id: 93, address: "192.0.2.1", flags: ["signal"] },
-      ];
-      for (const endpoint of all) expect(await addEndpoint(endpoint)).toBeUndefined();
-      expect(await world.ip.endpoints()).toEqual(all);
-      expect(await delEndpoint(ENDPOINT)).toBeUndefined();
-      expect(await world.ip.endpoints()).toEqual(all.slice(1));
-    });
-
-    it("refuses an address or an id twice, and to delete an id that is not there", async () => {
-      await addEndpoint(ENDPOINT);
-      expect(await addEndpoint({ ...ENDPOINT, id: 91 })).toBe("ip-exists");
-      expect(await addEndpoint({ ...ENDPOINT, address: "10.1.0.3" })).toBe("ip-exists");
-      expect(await addEndpoint({ id: 95, address: "10.1.0.4", flags: ["signal", "fullmesh"] })).toBe(
-        "ip-refused",
-      );
-      expect(await delEndpoint({ ...ENDPOINT, id: 99 })).toBe("ip-missing");
-    });
-
-    it("holds 8 endpoints and limits of 8", async () => {
-      const limits = (subflows: number, addAddrAccepted: number) =>
-        attempt({ object: "limits", verb: "set", value: { subflows, addAddrAccepted } });
-      expect(await limits(8, 8)).toBeUndefined();
-      expect(await limits(9, 0)).toBe("ip-limit");
-      expect(await limits(0, 9)).toBe("ip-limit");
+    it("takes limits of up to 8", async () => {
+      expect(await setLimits({ subflows: 8, addAddrAccepted: 8 })).toBeUndefined();
+      expect(await setLimits({ subflows: 9, addAddrAccepted: 0 })).toBe("ip-limit");
+      expect(await setLimits({ subflows: 0, addAddrAccepted: 9 })).toBe("ip-limit");
       expect(await world.ip.limits()).toEqual({ subflows: 8, addAddrAccepted: 8 });
-      for (let host = 1; host <= 8; host += 1)
-        expect(
-          await addEndpoint({ id: host, address: `192.0.2.${host}`, flags: ["subflow"] }),
-        ).toBeUndefined();
-      expect(await addEndpoint({ id: 9, address: "192.0.2.9", flags: ["subflow"] })).toBe("ip-limit");
     });
 
     it("has the settings of its devices and protocols, and no others", () => {

@@ -133,6 +133,7 @@ export function pathManagerContract(name: string, makeWorld: () => Promise<PathW
       await until(() => established(connection).length === 0);
       join(connection);
       await until(() => established(connection).length === 1);
+      expect(established(connection)[0]?.local.address).toBe(SECOND);
       await echo(connection, 300_000);
     });
 
@@ -143,6 +144,7 @@ export function pathManagerContract(name: string, makeWorld: () => Promise<PathW
       world.paths.setBackup(token, must(second), false);
       world.paths.setBackup(token, must(first), true);
       await echo(connection, 300_000);
+      expect(established(connection)).toHaveLength(2);
     });
 
     describe("refuses", () => {

@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
+import { exec } from "../../src/linux/exec.ts";
 import { kernelSockets } from "../../src/linux/kernelsockets.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
+import type { Connection } from "../../src/linux/sockets.ts";
 import { kernelPathManager } from "../../src/linux/pathmanager.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
 import { ip, namespaces, veth } from "./namespaces.ts";
@@ -21,6 +23,8 @@ import { withoutNetworkRights } from "./unprivileged.ts";
 
 interface KernelWorld extends PathWorld {
   readonly netns: string;
+  /** Loses whatever goes over one of the WANs from now on, in both directions. */
+  blackHole(device: "wan1" | "wan2"): Promise<void>;
 }
 
 async function makeWorld(): Promise<KernelWorld> {
@@ -40,6 +44,12 @@ async function makeWorld(): Promise<KernelWorld> {
     await ip(`-n ${far} mptcp limits set subflow 8 add_addr_accepted 0`);
     return {
       netns: netnsPath(near),
+      blackHole: async (device) => {
+        const chain = (hook: string, match: string): string =>
+          `chain ${hook} {\ntype filter hook ${hook} priority 0;\n${match} drop\n}\n`;
+        const rules = `table inet hole {\n${chain("input", `iifname ${device}`)}${chain("output", `oifname ${device}`)}}\n`;
+        await exec(["ip", "netns", "exec", near, "nft", "-f", "-"], { input: rules });
+      },
       router: kernelSockets(netnsPath(near)),
       server: kernelSockets(netnsPath(far)),
       paths: kernelPathManager(netnsPath(near)),
@@ -94,3 +104,51 @@ it("a backup carries nothing in either direction, until it is none any more", as
     await world.close();
   }
 });
+
+it.each([
+  ["that joined", "wan2", SECOND, 7],
+  ["where the connection began", "wan1", FIRST, 0],
+] as const)(
+  "the peer is told that the address %s is gone, though its way is dead",
+  async (_, wan, address, id) => {
+    const world = await makeWorld();
+    try {
+      const port = 7443;
+      const accepted = Promise.withResolvers<Connection>();
+      const listener = await world.server.listen(
+        { transport: "mptcp", local: { address: "::", port } },
+        (connection) => {
+          connection.stream.on("error", () => undefined).pipe(connection.stream);
+          accepted.resolve(connection);
+        },
+      );
+      const remote = { address: SERVER, port };
+      const connection = await world.router.dial({
+        transport: "mptcp",
+        paths: "ours",
+        remote,
+        localAddress: FIRST,
+        timeoutMs: 5000,
+      });
+      connection.stream.on("error", () => undefined);
+      await echo(connection, 1);
+      const token = tokenOf(connection);
+      world.paths.join(token, { id: 7, localAddress: SECOND, remote, backup: false });
+      await until(() => established(connection).length === 2);
+      const other = await accepted.promise;
+      await until(() => established(other).length === 2);
+
+      await world.blackHole(wan);
+      const dead = must(established(connection).find(({ local }) => local.address === address));
+      world.paths.leave(token, { ...dead, id });
+      expect(established(connection)).toHaveLength(1);
+      await until(() => established(other).length === 1);
+      expect(established(other)[0]?.remote.address).toBe(address === FIRST ? SECOND : FIRST);
+      await echo(connection, 100_000);
+      connection.reset();
+      await listener.close();
+    } finally {
+      await world.close();
+    }
+  },
+);

@@ -30,7 +30,14 @@ describe("probing the kernel", () => {
     expect(capabilities.filter(({ state }) => state === "unknown")).toEqual([]);
     expect(capabilities.filter(({ evidence, purpose }) => evidence === "" || purpose === "")).toEqual([]);
     // Without these no other test of the lab could pass either.
-    for (const id of ["mptcp.socket", "mptcp.endpoint", "nft.tproxy4", "nft.tproxy6", "tun.tap", "nft.nat"]) {
+    for (const id of [
+      "mptcp.socket",
+      "mptcp.path-manager-ours",
+      "nft.tproxy4",
+      "nft.tproxy6",
+      "tun.tap",
+      "nft.nat",
+    ]) {
       expect(`${id} ${stateOf(capabilities, id)}`).toBe(`${id} yes`);
     }
   });
@@ -56,8 +63,8 @@ describe("probing the kernel", () => {
     const capabilities = JSON.parse(stdout) as readonly Capability[];
     expect(capabilities.map(({ id }) => id)).toEqual((await probeKernel()).map(({ id }) => id));
     expect(stateOf(capabilities, "mptcp.socket")).toBe("yes");
-    const endpoint = capabilities.find(({ id }) => id === "mptcp.endpoint");
-    expect(endpoint).toMatchObject({ state: "unknown" });
-    expect(endpoint?.evidence).toContain("Operation not permitted");
+    const paths = capabilities.find(({ id }) => id === "mptcp.path-manager-ours");
+    expect(paths).toMatchObject({ state: "unknown" });
+    expect(paths?.evidence).toContain("Operation not permitted");
   });
 });

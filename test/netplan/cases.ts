@@ -106,28 +106,6 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       onFailure: "open",
     },
   },
-  {
-    name: "more-than-the-kernel-takes",
-    devices: {
-      lan0: ["192.168.1.1/24"],
-      ...Object.fromEntries(
-        [1, 2, 3, 4, 5].map((wan) => [`wan${wan}`, [`10.${wan}.0.2/24`, `2001:db8:${wan}::2/64`]]),
-      ),
-    },
-    defaults: [1, 2, 3, 4, 5].flatMap((wan) => [
-      `wan${wan} via 10.${wan}.0.1`,
-      `wan${wan} via 2001:db8:${wan}::1`,
-    ]),
-    intent: {
-      lan: ["lan0"],
-      wans: [1, 2, 3, 4, 5].map(
-        (wan) => ({ name: `wan${wan}`, device: `wan${wan}`, role: "active" }) as const,
-      ),
-      relayPorts: BOTH,
-      serverAddresses: SERVER,
-      onFailure: "open",
-    },
-  },
 ];
 
 /** RTPROT_STATIC: of routes that an administrator made. */

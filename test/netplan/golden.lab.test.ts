@@ -35,7 +35,7 @@ async function readBack(desired: DesiredState): Promise<DesiredState> {
     nft: desired.nft !== undefined && sameText(desired.nft, table) ? desired.nft : table,
     rules: (await ip.rules()).filter(({ protocol }) => protocol === PROTOCOL),
     routes: (await ip.routes()).filter(({ protocol }) => protocol === PROTOCOL),
-    mptcp: { limits: await ip.limits(), endpoints: await ip.endpoints() },
+    mptcpLimits: desired.mptcpLimits,
     sysctls: desired.sysctls.map((wish) => {
       const value = sysctl.get(wish.key) ?? "absent";
       return "value" in wish

@@ -6,7 +6,7 @@ import { FakeSysctl } from "./kernelsysctl.ts";
 
 /**
  * One network namespace in memory, behind the same ports as the real one: devices, addresses, routes, rules, MPTCP
- * endpoints, settings and our nft table. It refuses what the kernel refuses (test/linux/kernelstate.contract.ts); it
+ * limits, settings and our nft table. It refuses what the kernel refuses (test/linux/kernelstate.contract.ts); it
  * forwards no packets.
  */
 export class FakeKernel {

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { SennitError } from "../../base/errors.ts";
 import {
   renderChange,
-  type Endpoint,
   type IpChange,
   type IpFailure,
   type IpRoute,
@@ -17,10 +16,10 @@ const RT_TABLE_MAIN = 254;
 const RT_TABLE_LOCAL = 255;
 /** RTPROT_KERNEL: of routes that come with an address. */
 const RTPROT_KERNEL = 2;
-/** MPTCP_PM_ADDR_MAX and MPTCP_SUBFLOWS_MAX of kernels up to 6.18. */
-const MPTCP_MAX = 8;
+/** MPTCP_SUBFLOWS_MAX of kernels up to 6.18. */
+const MPTCP_SUBFLOWS_MAX = 8;
 
-/** Policy rules, routes and the MPTCP path manager of FakeKernel. */
+/** Policy rules, routes and MPTCP limits of FakeKernel. */
 export class FakeIpRoute implements IpRoute {
   readonly #links: readonly Link[];
   readonly #changed: () => void;
@@ -32,7 +31,6 @@ export class FakeIpRoute implements IpRoute {
     { family: "inet6", priority: 32_766, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL },
   ];
   #routes: Route[] = [];
-  #endpoints: Endpoint[] = [];
   #limits: MptcpLimits = { subflows: 2, addAddrAccepted: 0 };
 
   constructor(links: readonly Link[], changed: () => void) {
@@ -43,7 +41,6 @@ export class FakeIpRoute implements IpRoute {
   links = async (): Promise<readonly Link[]> => [...this.#links];
   rules = async (): Promise<readonly Rule[]> => [...this.#rules];
   routes = async (): Promise<readonly Route[]> => [...this.#routes];
-  endpoints = async (): Promise<readonly Endpoint[]> => [...this.#endpoints];
   limits = async (): Promise<MptcpLimits> => this.#limits;
 
   run = async (changes: readonly IpChange[]): Promise<readonly IpFailure[]> => {
@@ -88,7 +85,6 @@ export class FakeIpRoute implements IpRoute {
   #make({ object, verb, value }: IpChange): string | undefined {
     if (object === "limits") return this.#setLimits(value);
     if (object === "rule") return verb === "add" ? this.#addRule(value) : this.#delRule(value);
-    if (object === "endpoint") return verb === "add" ? this.#addEndpoint(value) : this.#delEndpoint(value);
     return verb === "del" ? this.#delRoute(value) : this.#putRoute(value, verb === "replace");
   }
 
@@ -135,25 +131,8 @@ export class FakeIpRoute implements IpRoute {
     return undefined;
   }
 
-  #addEndpoint(endpoint: Endpoint): string | undefined {
-    const { id, address, device, flags } = endpoint;
-    if (device !== undefined && !this.#links.some(({ name }) => name === device)) return "ip-no-device";
-    if (flags.includes("signal") && flags.includes("fullmesh")) return "ip-refused";
-    if (this.#endpoints.length >= MPTCP_MAX) return "ip-limit";
-    if (this.#endpoints.some((other) => other.id === id || other.address === address)) return "ip-exists";
-    this.#endpoints = [...this.#endpoints, endpoint].sort((a, b) => a.id - b.id);
-    return undefined;
-  }
-
-  #delEndpoint({ id }: Endpoint): string | undefined {
-    const at = this.#endpoints.findIndex((endpoint) => endpoint.id === id);
-    if (at === -1) return "ip-missing";
-    this.#endpoints.splice(at, 1);
-    return undefined;
-  }
-
   #setLimits(limits: MptcpLimits): string | undefined {
-    if (limits.subflows > MPTCP_MAX || limits.addAddrAccepted > MPTCP_MAX) return "ip-limit";
+    if (Math.max(limits.subflows, limits.addAddrAccepted) > MPTCP_SUBFLOWS_MAX) return "ip-limit";
     this.#limits = limits;
     return undefined;
   }
