@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { FaultName } from "../../src/lab/faults/kinds.ts";
 import { Lab } from "../../src/lab/lab.ts";
 import { parseTopology } from "../../src/lab/topology/topology.ts";
@@ -338,16 +338,19 @@ const CONTRACT: Readonly<Record<Exclude<FaultName, "nat-reboot">, Clause>> = {
   },
 };
 
+/** What is seen comes to that: a busy machine lets the kernel take a moment, and a measurement slip. */
+const sees = (look: Clause["look"], wanted: unknown): Promise<void> =>
+  vi.waitFor(async () => expect(await look()).toEqual(wanted), { timeout: 10_000 });
+
 describe("every fault is seen from outside, and only while it is there", () => {
   test.each(Object.entries(CONTRACT) as [FaultName, Clause][])(
     "%s",
-    { retry: 2 },
     async (fault, { target, value, look, without, with: expected }) => {
-      expect(await look()).toEqual(without);
+      await sees(look, without);
       await lab.fault(fault, target, value);
-      expect(await look()).toEqual(expected);
+      await sees(look, expected);
       expect(await lab.heal(fault, target)).toHaveLength(1);
-      expect(await look()).toEqual(without);
+      await sees(look, without);
     },
   );
 
