@@ -21,27 +21,28 @@ export interface ContestOptions<S, T> {
 
 /**
  * Measures all stands in turn, round after round, so that what disturbs the machine for a while disturbs all of them.
- * Before, each is measured once for nothing. A stand that fails is left out from then on, and out of the result.
+ * Before, each is measured once for nothing. A stand that fails is left out from then on.
  */
 export async function contest<S extends Named, T>(
   stands: readonly S[],
   { say }: Pick<Context, "say">,
   { rounds, measure, tell }: ContestOptions<S, T>,
 ): Promise<Contest<T>> {
-  const values = new Map(stands.map((stand) => [stand, [] as T[]]));
+  const values = new Map(stands.map((stand) => [stand.name, [] as T[]]));
+  const left = new Set(stands);
   const failures: string[] = [];
   for (let round = 0; round <= rounds; round++) {
-    for (const [stand, measured] of values) {
+    for (const stand of left) {
       try {
         const value = await measure(stand);
-        if (round > 0) measured.push(value);
+        if (round > 0) values.get(stand.name)?.push(value);
         say(`${round === 0 ? "warm-up" : `round ${round} of ${rounds}`}: ${stand.name} ${tell(value)}`);
       } catch (error) {
-        values.delete(stand);
+        left.delete(stand);
         failures.push(messageOf(error));
         say(messageOf(error));
       }
     }
   }
-  return { rounds: new Map([...values].map(([{ name }, measured]) => [name, measured])), failures };
+  return { rounds: new Map([...values].filter(([, measured]) => measured.length > 0)), failures };
 }

@@ -44,7 +44,7 @@ export function rowOf(id: BenchId, { rounds, figures, failures }: Outcome): Row 
 /** The lines of all rows: each value with its spread and target, and below it what it was made of. */
 export function tableOf(rows: readonly Row[]): readonly string[] {
   const lines = rows.flatMap(({ id, value, unit, target, ok, rounds, figures }) => [
-    [id, value === null ? "-" : number(value), spread(rounds), unit, target, ok ? "ok" : "NOT OK"],
+    [id, number(value ?? NaN), spread(rounds), unit, target, ok ? "ok" : "NOT OK"],
     ...figures.map((figure) => [
       `  ${figure.name}`,
       number(median(figure.rounds)),
@@ -75,6 +75,7 @@ function spread(values: readonly number[]): string {
 
 /** Three digits that count. */
 function number(value: number): string {
+  if (!Number.isFinite(value)) return "-";
   if (Math.abs(value) >= 100) return value.toFixed(0);
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
