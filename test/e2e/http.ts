@@ -83,9 +83,9 @@ async function open({ from, to, as }: Ask, options: RequestOptions): Promise<Cli
     timeoutMs: CONNECT_MS,
     ...(as !== undefined && { localAddress: as }),
   });
-  // A test that has failed leaves its transfers to be cut: that is no failure of the next one.
-  stream.on("error", () => undefined);
-  return request({ ...options, host: "web", createConnection: () => stream });
+  const outgoing = request({ ...options, host: "web", createConnection: () => stream });
+  // Whoever waits for the answer hears of it there, too; a test that has failed leaves transfers that nobody waits for.
+  return outgoing.on("error", () => undefined);
 }
 
 /** Rejects when the connection breaks, and on any status but 200. */
