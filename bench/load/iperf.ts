@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { z } from "zod";
-import { SennitError } from "../../src/base/errors.ts";
+import { messageOf, SennitError } from "../../src/base/errors.ts";
 import type { Child } from "../../src/linux/process.ts";
 import { SERVER, WEB } from "../contestant.ts";
 import type { Stand } from "../stand.ts";
@@ -96,7 +96,10 @@ async function ask(stand: Stand, port: number, load: Transfer): Promise<z.output
   const reverse = direction === "down" ? ["--reverse"] : [];
   const [file = "", ...args] = [...way.wrapper, "iperf3", "--json", ...words, ...reverse];
   const timeoutMs = (seconds + omitSeconds + GRACE_SECONDS) * 1000;
-  const { stdout, stderr } = await lab.exec(way.client)([file, ...args], { timeoutMs, allow: [0, 1] });
+  const run = lab.exec(way.client)([file, ...args], { timeoutMs, allow: [0, 1] });
+  const { stdout, stderr } = await run.catch(async (error: unknown) => {
+    throw await failure(stand, messageOf(error));
+  });
   const said: unknown = JSON.parse(stdout);
   const error = failed.safeParse(said);
   if (error.success) throw await failure(stand, `iperf3: ${error.data.error}`);

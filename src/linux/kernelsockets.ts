@@ -35,10 +35,7 @@ interface Handle {
 interface SocketParts {
   _handle: Handle | null;
 }
-type SocketOptions = Omit<SocketConstructorOpts, "handle"> & {
-  readonly manualStart?: true;
-  readonly handle?: Handle;
-};
+type SocketOptions = SocketConstructorOpts & { readonly manualStart?: true };
 
 /**
  * The kernel's sockets, of this process's network namespace or of the one at `netns` (`/run/netns/NAME`): a socket
@@ -161,7 +158,7 @@ function takeOver(accepted: Socket): LendingSocket | undefined {
   const handle = parts._handle;
   if (handle === null) return undefined;
   parts._handle = null;
-  return new LendingSocket({ handle });
+  return new LendingSocket({ handle: handle as unknown as SocketConstructorOpts["handle"] & object });
 }
 
 /** A net.Socket that lends what it reads instead of making a buffer for it, once somebody wants that. */
@@ -173,10 +170,11 @@ class LendingSocket extends Socket {
       buffer: readMemory,
       callback: (length: number): boolean => this.#onRead(readMemory.subarray(0, length)),
     };
-    super({ ...options, allowHalfOpen: true, onread } as SocketConstructorOpts);
+    super({ ...options, allowHalfOpen: true, onread });
   }
 
   lend(take: (bytes: Buffer) => void): void {
+    if (this.#take !== undefined) this.off("data", this.#take);
     this.#take = take;
     // What was read before it was asked for.
     this.on("data", take);

@@ -1,7 +1,7 @@
 import { release } from "node:os";
 import { subflowDataRequest } from "./mptcpinfo.ts";
 import { libc, errnoName, lastErrno } from "./ffi/libc.ts";
-import { tryEmbeddedOpenssl } from "./ffi/openssl.ts";
+import { aeadProblem, opensslVersion } from "./aead.ts";
 import { createSysctl } from "./sysctl.ts";
 import { no, type Probe, unknown, type Verdict, yes } from "./probecapability.ts";
 
@@ -108,9 +108,8 @@ function kernelTls(): Verdict {
 }
 
 function embeddedOpenssl(): Verdict {
-  const result = tryEmbeddedOpenssl();
-  if ("problem" in result) return no(result.problem);
-  return yes(`${result.version}: AES-128-GCM equals node:crypto's`);
+  const problem = aeadProblem();
+  return problem === undefined ? yes(`${opensslVersion()}: AES-128-GCM equals node:crypto's`) : no(problem);
 }
 
 function withSocket(protocol: number, fn: (fd: number) => Verdict): Verdict {

@@ -68,7 +68,8 @@ export interface Connection {
   readonly stream: Duplex;
   /**
    * Lends what comes to `take`, in place of the stream's 'data' events: all connections are read into the same memory,
-   * which holds other bytes as soon as `take` returns. Pausing, ends and errors stay the stream's.
+   * which holds other bytes as soon as `take` returns. Pausing, ends and errors stay the stream's. Called again, it lends
+   * to another.
    */
   lend(take: (bytes: Buffer) => void): void;
   /**

@@ -1,16 +1,20 @@
-import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { ConnectionInfo, Endpoint, Transport } from "../linux/sockets.ts";
 import { FrameDecoder, type FrameSink } from "../wire/decoder.ts";
-import { dataHeader, encodeFrame, type Frame } from "../wire/frames.ts";
+import { FrameType, HEADER_BYTES } from "../wire/constants.ts";
+import { encodeFrame, writeHeader, type Frame } from "../wire/frames.ts";
+import type { Channel } from "./channel.ts";
 import type { Flow, Lane } from "./flow.ts";
 import type { Range } from "./sendbuffer.ts";
 
 /** Who works with what a carrier brings: the handshake first, then the session. */
 export interface CarrierUser {
   frame(frame: Frame, carrier: Carrier): void;
+  /** Bytes of a flow; their memory holds others once `settle` was called. */
   data(flow: number, offset: number, bytes: Buffer, carrier: Carrier): void;
+  /** All that came at once was handed on. */
+  settle(): void;
   /** Called once. Without an error the other end closed it in good order. */
   carrierClosed(carrier: Carrier, error: Error | undefined): void;
 }
@@ -19,8 +23,7 @@ export interface CarrierOptions {
   /** Counts the carriers of the session. */
   readonly number: number;
   readonly transport: Transport;
-  /** The TLS stream. */
-  readonly stream: Duplex;
+  readonly channel: Channel;
   readonly remote: Endpoint;
   readonly local: Endpoint;
   readonly info: () => ConnectionInfo | undefined;
@@ -43,8 +46,13 @@ const LINGER_MS = 5000;
 const BACKLOG_BYTES = 1024 * 1024;
 /** Frames gather until so many bytes wait (or the event loop has come round): a full TLS record (RFC 8446 section 5.1). */
 const GATHER_BYTES = 16 * 1024;
+/** What all may send before the event loop comes round: others have something to read. */
+const PUMP_BYTES = 1024 * 1024;
 /** What one flow may send before the next one's turn. */
 const TURN_BYTES = 64 * 1024;
+
+/** Headers on their way into a channel, which copies them. */
+const header = Buffer.alloc(HEADER_BYTES);
 
 /**
  * One TLS connection between router and server, as frames. Flows that have something to say take turns, so none
@@ -70,7 +78,7 @@ export class Carrier implements Lane {
   /** Bytes per second in both directions, an average that halves every second. */
   rate = 0;
   #ratedBytes = 0;
-  readonly #stream: Duplex;
+  readonly #channel: Channel;
   readonly #info: () => ConnectionInfo | undefined;
   readonly #reset: () => void;
   readonly #clock: Clock;
@@ -89,7 +97,7 @@ export class Carrier implements Lane {
     this.transport = options.transport;
     this.remote = options.remote;
     this.local = options.local;
-    this.#stream = options.stream;
+    this.#channel = options.channel;
     this.#info = options.info;
     this.#reset = options.reset;
     this.#clock = options.clock;
@@ -106,7 +114,7 @@ export class Carrier implements Lane {
 
   /** Bytes waiting in this process. */
   get queuedBytes(): number {
-    return this.#stream.writableLength;
+    return this.#channel.queuedBytes;
   }
 
   get closed(): boolean {
@@ -121,18 +129,13 @@ export class Carrier implements Lane {
   /** Begins to read. Frames go to `user`, also those that come in the same bytes as the one that changes the user. */
   start(user: CarrierUser): void {
     this.#user = user;
-    const stream = this.#stream;
-    stream.on("data", this.#onData);
-    stream.on("drain", this.#pump);
-    stream.on("end", () => this.#end());
-    stream.on("error", (error) => this.close(error));
-    const onClose = (): void => {
-      this.#cancelLinger?.();
-      this.close(new SennitError("network", "carrier-lost", "the connection is gone"));
-    };
-    stream.on("close", onClose);
-    // It may have broken between the handshake and here; then no event is to come.
-    if (stream.destroyed) onClose();
+    this.#channel.start({
+      data: (bytes) => this.#onData(bytes),
+      drained: () => this.#pump(),
+      ended: () => this.#onEnd(),
+      failed: (error) => this.close(error),
+      gone: () => this.#onGone(),
+    });
   }
 
   /** Hands the carrier on: from now on `user` hears of it. */
@@ -145,23 +148,23 @@ export class Carrier implements Lane {
     const bytes = encodeFrame(frame);
     this.bytesOut += bytes.length;
     this.#gather();
-    this.#stream.write(bytes);
-    if (this.#stream.writableLength > BACKLOG_BYTES)
+    this.#channel.write(bytes);
+    if (this.#channel.queuedBytes > BACKLOG_BYTES)
       this.close(new SennitError("peer", "backlog", "the peer sends, but does not read the answers"));
   }
 
-  data(flow: number, range: Range): void {
-    this.bytesOut += range.bytes.length;
-    this.#stream.write(dataHeader(flow, range.offset, range.bytes.length));
-    this.#stream.write(range.bytes);
+  data(flow: number, { offset, bytes }: Range): void {
+    this.bytesOut += bytes.length;
+    this.#gather();
+    writeHeader(header, 0, FrameType.DATA, 0, bytes.length, flow, offset);
+    this.#channel.write(header);
+    this.#channel.write(bytes);
   }
 
   ready(flow: Flow): void {
     if (this.#closed) return;
     this.#turns.add(flow);
-    this.#gather();
     this.#pump();
-    if (this.#stream.writableLength >= GATHER_BYTES) this.#release();
   }
 
   leave(flow: Flow): void {
@@ -182,18 +185,34 @@ export class Carrier implements Lane {
     this.#closed = true;
     this.#turns.clear();
     if (error === undefined) {
-      this.#stream.end();
+      this.#channel.end();
       this.#cancelLinger = this.#clock.after(LINGER_MS, this.#reset);
     } else this.#reset();
     this.#user?.carrierClosed(this, error);
   }
 
-  #end(): void {
+  #onData(bytes: Buffer): void {
+    this.heardAt = this.#clock.now();
+    this.bytesIn += bytes.length;
+    try {
+      this.#decoder.push(bytes, this.#sink);
+    } catch (error) {
+      this.close(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#user?.settle();
+  }
+
+  #onEnd(): void {
     if (this.#decoder.idle) this.close();
     else
       this.close(
         new SennitError("peer", "truncated", "the peer closed the connection in the middle of a frame"),
       );
+  }
+
+  #onGone(): void {
+    this.#cancelLinger?.();
+    this.close(new SennitError("network", "carrier-lost", "the connection is gone"));
   }
 
   /**
@@ -203,37 +222,33 @@ export class Carrier implements Lane {
   #gather(): void {
     if (this.#gathering) return;
     this.#gathering = true;
-    this.#stream.cork();
     setImmediate(this.#release);
   }
 
   readonly #release = (): void => {
-    if (!this.#gathering) return;
     this.#gathering = false;
-    this.#stream.uncork();
+    this.#channel.flush();
+    // Where many have much to say, it went round before all had their turn.
+    this.#pump();
   };
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.heardAt = this.#clock.now();
-    this.bytesIn += chunk.length;
-    try {
-      this.#decoder.push(chunk, this.#sink);
-    } catch (error) {
-      this.close(error instanceof Error ? error : new Error(String(error)));
-    }
-  };
-
-  readonly #pump = (): void => {
+  #pump(): void {
     if (this.#pumping || this.#turns.size === 0) return;
     this.#pumping = true;
-    this.#stream.cork();
+    const channel = this.#channel;
+    const end = this.bytesOut + PUMP_BYTES;
     for (const flow of this.#turns) {
-      if (this.#stream.writableLength >= QUEUE_BYTES) break;
+      if (channel.queuedBytes >= QUEUE_BYTES) channel.flush();
+      if (channel.queuedBytes >= QUEUE_BYTES) break;
+      if (this.bytesOut >= end) {
+        this.#gather();
+        break;
+      }
       this.#turns.delete(flow);
       // To the end of the line. A Set's iteration reaches what is added meanwhile.
       if (flow.produce(TURN_BYTES) && !this.#closed) this.#turns.add(flow);
     }
-    this.#stream.uncork();
+    if (channel.queuedBytes >= GATHER_BYTES) channel.flush();
     this.#pumping = false;
-  };
+  }
 }

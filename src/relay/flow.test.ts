@@ -124,6 +124,24 @@ describe("the end of a flow", () => {
   });
 });
 
+describe("bytes that come before the flow is accepted", () => {
+  test("are kept, however many turns they come in", async () => {
+    const world = new Joined();
+    const peer = await world.peer();
+    peer.open(1);
+    for (const [index, text] of ["one ", "two ", "three"].entries()) {
+      say(peer, 4 * index, text);
+      await until("it is held", () => world.far.heldBytes >= 4 * index + 4);
+    }
+    const target = await world.app();
+    let heard = "";
+    target.app.stream.on("data", (bytes: Buffer) => (heard += bytes.toString()));
+    world.opened[0]?.accept(target.local);
+    await until("all came", () => heard.length === 13);
+    expect(heard).toBe("one two three");
+  });
+});
+
 describe("bytes held for a flow", () => {
   test("are never negative, and none when all is delivered", async () => {
     const world = new Joined();

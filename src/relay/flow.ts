@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import {
   MAX_DATA_BYTES,
   INITIAL_WINDOW,
@@ -9,15 +8,10 @@ import {
 import type { Target } from "../wire/address.ts";
 import { malformed } from "../wire/bytes.ts";
 import type { Frame } from "../wire/frames.ts";
+import { Inbox } from "./inbox.ts";
+import type { LocalEnd } from "./localend.ts";
 import { ReceiveBuffer } from "./receivebuffer.ts";
 import { SendBuffer, type Range } from "./sendbuffer.ts";
-
-/** The local end of a flow: the connection of the application at the router, or to the target at the server. */
-export interface LocalEnd {
-  readonly stream: Duplex;
-  /** Ends the connection with a RST, so that the application knows that bytes may be missing. */
-  reset(): void;
-}
 
 /** What a flow needs of the carrier it rides on. */
 export interface Lane {
@@ -39,6 +33,8 @@ export interface FlowHost {
   window(): number;
   /** True while this process holds more than it should: nothing more is to be read from local ends. */
   readonly exhausted: boolean;
+  /** Asks for `deliver` to be called as soon as all that came at once was handed on. */
+  deliverSoon(flow: Flow): void;
   /** Asks for `flushAck` to be called within 25 ms. */
   ackSoon(flow: Flow): void;
   /** Called once, when nothing more will happen. */
@@ -71,8 +67,9 @@ export class Flow {
   readonly #receive = new ReceiveBuffer(INITIAL_WINDOW);
   #lane: Lane;
   #local: LocalEnd | undefined;
-  /** What came before there was a local end to give it to; bounded by the initial window. */
-  #waiting: Buffer[] = [];
+  /** What came; bounded by the initial window while there is no local end to give it to. */
+  readonly #inbox = new Inbox();
+  #deliverDue = false;
   #ackedOffset = 0;
   #finWanted = false;
   #finSent = false;
@@ -128,21 +125,30 @@ export class Flow {
     }
     this.#local = local;
     this.onClosed = undefined;
-    stream.on("data", this.#onLocalData);
+    local.lend(this.#onLocalData);
     stream.on("end", this.#onLocalEnd);
     stream.on("drain", this.#onLocalDrain);
     stream.on("finish", this.#onLocalFinish);
     stream.on("error", this.#onLocalError);
     stream.on("close", this.#onLocalClose);
-    for (const bytes of this.#waiting) stream.write(bytes);
-    this.#waiting = [];
-    if (this.#receive.ended) this.#endLocal();
-    this.#considerAck();
+    this.deliver();
   }
 
   /** DATA from the peer. Throws where the peer breaks its window or contradicts itself. */
   onData(offset: number, bytes: Buffer): void {
-    this.#receive.insert(offset, bytes, this.#deliver);
+    if (!this.#deliverDue) this.#host.deliverSoon(this);
+    this.#deliverDue = true;
+    this.#receive.insert(offset, bytes, this.#arrived);
+  }
+
+  /** Gives the local end what came; without one, keeps it. To be called when it was asked for by `deliverSoon`. */
+  deliver(): void {
+    this.#deliverDue = false;
+    if (this.#local === undefined) {
+      this.#inbox.keep();
+      return;
+    }
+    this.#inbox.deliver(this.#local);
     if (this.#receive.ended) this.#endLocal();
     this.#considerAck();
   }
@@ -150,7 +156,7 @@ export class Flow {
   /** FIN from the peer. */
   onFin(offset: number): void {
     this.#receive.fin(offset);
-    if (this.#receive.ended) this.#endLocal();
+    if (this.#receive.ended) this.deliver();
   }
 
   /** ACK or OPENED from the peer. */
@@ -242,14 +248,10 @@ export class Flow {
 
   /** Bytes in order that the local end has not taken yet. */
   get #undelivered(): number {
-    if (this.#local !== undefined) return this.#local.stream.writableLength;
-    return this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
+    return this.#inbox.bytes + (this.#local?.stream.writableLength ?? 0);
   }
 
-  readonly #deliver = (bytes: Buffer): void => {
-    if (this.#local === undefined) this.#waiting.push(bytes);
-    else this.#local.stream.write(bytes);
-  };
+  readonly #arrived = (bytes: Buffer): void => this.#inbox.add(bytes);
 
   #considerAck(): void {
     if (this.#local === undefined) return;
@@ -276,8 +278,8 @@ export class Flow {
 
   readonly #onLocalData = (bytes: Buffer): void => {
     this.#send.push(bytes);
-    if (this.#send.unsent > UNSENT_HIGH || this.#host.exhausted) this.#local?.stream.pause();
     this.#moveOn();
+    if (this.#send.unsent > UNSENT_HIGH || this.#host.exhausted) this.#local?.stream.pause();
   };
 
   readonly #onLocalEnd = (): void => {
@@ -309,7 +311,8 @@ export class Flow {
     if (this.#closed) return;
     this.#closed = true;
     this.#lane.leave(this);
-    this.#waiting = [];
+    this.#inbox.clear();
+    this.#send.clear();
     if (end !== "done") this.#local?.reset();
     this.onClosed?.();
     this.#host.flowClosed(this, end);

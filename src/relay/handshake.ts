@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { SecureContext, TLSSocket } from "node:tls";
+import type { SecureContext } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Connection, Transport } from "../linux/sockets.ts";
@@ -21,7 +21,8 @@ import {
   type Welcome,
 } from "../wire/hello.ts";
 import { Carrier } from "./carrier.ts";
-import { exporterOf, tlsAccept, tlsDial } from "./tls.ts";
+import type { Channel } from "./channel.ts";
+import { tlsAccept, tlsDial } from "./tls.ts";
 
 interface HandshakeOptions {
   readonly transport: Transport;
@@ -56,8 +57,8 @@ export function turnedAway(code: (typeof Reject)[keyof typeof Reject], message: 
 
 /** TLS, HELLO and WELCOME from the dialling side. Rejects with class `peer` or `network`; the connection is closed then. */
 export async function dialHandshake(connection: Connection, options: DialHandshake): Promise<void> {
-  const socket = await tlsDial(connection.stream, options.pin, options.signal);
-  const carrier = carrierOn(connection, socket, options.number, options);
+  const { channel, exporter } = await tlsDial(connection, options.pin, options.signal);
+  const carrier = carrierOn(connection, channel, options.number, options);
   const answered = firstFrame(
     carrier,
     options.signal,
@@ -72,7 +73,7 @@ export async function dialHandshake(connection: Connection, options: DialHandsha
       invite: options.invite,
     },
     options.privateKey,
-    exporterOf(socket),
+    exporter,
   );
   carrier.send({ kind: "hello", body });
   await answered;
@@ -83,10 +84,10 @@ export async function dialHandshake(connection: Connection, options: DialHandsha
  * was told closes by itself once it has sent that; no RST may overtake it.
  */
 export async function acceptHandshake(connection: Connection, options: AcceptHandshake): Promise<void> {
-  const socket = await tlsAccept(connection.stream, options.context, options.signal);
-  const carrier = carrierOn(connection, socket, 0, options);
+  const { channel, exporter } = await tlsAccept(connection, options.context, options.signal);
+  const carrier = carrierOn(connection, channel, 0, options);
   const take = (frame: Frame): void => {
-    const { hello, version } = readHello(frame, exporterOf(socket));
+    const { hello, version } = readHello(frame, exporter);
     const instance = options.judge(hello);
     carrier.number = hello.carrier;
     carrier.send({ kind: "welcome", body: encodeWelcome({ version, features: FEATURES, instance }) });
@@ -123,7 +124,7 @@ function nameOf(code: number): string {
 
 function carrierOn(
   connection: Connection,
-  stream: TLSSocket,
+  channel: Channel,
   number: number,
   options: HandshakeOptions,
 ): Carrier {
@@ -132,7 +133,7 @@ function carrierOn(
   return new Carrier({
     number,
     transport,
-    stream,
+    channel,
     local,
     remote,
     clock,
@@ -170,6 +171,7 @@ function firstFrame(
         }
       },
       data: () => carrier.close(malformed("malformed", "DATA before HELLO was answered")),
+      settle: () => undefined,
       carrierClosed: (_, error) =>
         fail(
           error ?? new SennitError("peer", "hello-missing", "the connection ended before HELLO was answered"),

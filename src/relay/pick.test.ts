@@ -4,6 +4,7 @@ import { ManualClock } from "../base/clock.ts";
 import { Carrier } from "./carrier.ts";
 import type { Flow } from "./flow.ts";
 import { pickCarrier } from "./pick.ts";
+import { StreamChannel } from "./streamchannel.ts";
 
 const END = { address: "192.0.2.1", port: 1 };
 
@@ -20,7 +21,13 @@ function carrier(number: number, state: State): Carrier {
   const [stream] = duplexPair();
   const clock = new ManualClock();
   const ends = { local: END, remote: END, info: () => undefined, reset: () => undefined };
-  const made = new Carrier({ number, transport: "mptcp", stream, clock, ...ends });
+  const made = new Carrier({
+    number,
+    transport: "mptcp",
+    channel: new StreamChannel(stream),
+    clock,
+    ...ends,
+  });
   made.rate = state.rate ?? 0;
   made.heardAt = state.heardAt ?? 0;
   made.draining = state.draining ?? false;

@@ -50,7 +50,7 @@ export class ReceiveBuffer {
     this.#limit = Math.max(this.#limit, limit);
   }
 
-  /** Takes a piece and calls `deliver` for what is now in order. Throws where the peer breaks the window or its own FIN. */
+  /** Takes a piece, which is only lent, and calls `deliver` for what is now in order. Throws where the peer breaks the window or its own FIN. */
   insert(offset: number, bytes: Buffer, deliver: (bytes: Buffer) => void): void {
     const end = offset + bytes.length;
     if (end > this.#limit)
@@ -76,7 +76,7 @@ export class ReceiveBuffer {
     this.#finAt = offset;
   }
 
-  /** Keeps of an early piece what is not held already: held pieces never overlap. */
+  /** Keeps a copy of what of an early piece is not held already: held pieces never overlap. */
   #hold({ offset, bytes }: Segment): void {
     const end = offset + bytes.length;
     // Searched from the back: most pieces go behind all others.
@@ -86,7 +86,10 @@ export class ReceiveBuffer {
       const next = this.#early[++at];
       const to = Math.min(end, next?.offset ?? end);
       if (from < to) {
-        this.#early.splice(at++, 0, { offset: from, bytes: bytes.subarray(from - offset, to - offset) });
+        this.#early.splice(at++, 0, {
+          offset: from,
+          bytes: Buffer.from(bytes.subarray(from - offset, to - offset)),
+        });
         this.#earlyBytes += to - from;
       }
       from = Math.max(to, endOf(next));

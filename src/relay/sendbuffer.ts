@@ -1,4 +1,6 @@
 import { malformed } from "../wire/bytes.ts";
+import { MAX_DATA_BYTES } from "../wire/constants.ts";
+import { BufferPool } from "./bufferpool.ts";
 
 /** A piece of the stream to put into a DATA frame: a view, not a copy. */
 export interface Range {
@@ -8,18 +10,32 @@ export interface Range {
 
 /** Compact the chunk list when this many acknowledged chunks stand at its front. */
 const COMPACT_AFTER = 64;
-/** Takes the place of an acknowledged chunk until then, so that its memory is free at once. */
-const RELEASED = Buffer.alloc(0);
+/** Bulk is kept in blocks of this size: each goes out as one DATA frame of full size. */
+const BLOCK_BYTES = MAX_DATA_BYTES;
+/** Less than this gets memory of its own size: a few bytes that wait for their ACK must not hold a block. */
+const SMALL_BYTES = 4096;
+/** 16 MB of blocks are kept for the next transfer. */
+const blocks = new BufferPool(BLOCK_BYTES, 512);
+
+interface Chunk {
+  /** What the application wrote. */
+  bytes: Buffer;
+  /** Where it stands, if that is a block. */
+  readonly block: Buffer | undefined;
+}
+
+/** Takes the place of an acknowledged chunk until it is cut off, so that its memory is free at once. */
+const RELEASED: Chunk = { bytes: Buffer.alloc(0), block: undefined };
 
 /**
  * The sending half of a flow: everything the application wrote that the peer has not acknowledged yet, with a cursor
- * at the next byte to send. Nothing is copied; a chunk is let go when its last byte is acknowledged.
+ * at the next byte to send. It is copied in once; a chunk is let go when its last byte is acknowledged.
  *
  *     base ......... next ......... end        limit
  *      | sent, kept   | not yet sent |           | how far the peer lets us go
  */
 export class SendBuffer {
-  #chunks: Buffer[] = [];
+  #chunks: Chunk[] = [];
   /** Acknowledged chunks at the front of `#chunks`, waiting to be cut off together. */
   #head = 0;
   /** Offset of the first byte of the chunk at `#head`. */
@@ -65,10 +81,31 @@ export class SendBuffer {
     return Math.max(0, Math.min(this.#end, this.#limit, this.#base + this.keep) - this.#next);
   }
 
+  /** Takes a copy. */
   push(bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
+    let at = this.#fillLast(bytes);
+    for (; bytes.length - at >= SMALL_BYTES; at += BLOCK_BYTES) {
+      const block = blocks.take();
+      this.#chunks.push({ bytes: block.subarray(0, bytes.copy(block, 0, at)), block });
+    }
+    if (at < bytes.length) this.#chunks.push({ bytes: Buffer.from(bytes.subarray(at)), block: undefined });
     this.#end += bytes.length;
+  }
+
+  /** Lets everything go; nothing may be called any more but the getters. */
+  clear(): void {
+    for (const { block } of this.#chunks) if (block !== undefined) blocks.give(block);
+    this.#chunks = [];
+    this.#base = this.#next = this.#end;
+  }
+
+  /** Puts what has room into the last block; returns how much that is. */
+  #fillLast(bytes: Buffer): number {
+    const last = this.#chunks.at(-1);
+    if (last?.block === undefined) return 0;
+    const copied = bytes.copy(last.block, last.bytes.length);
+    last.bytes = last.block.subarray(0, last.bytes.length + copied);
+    return copied;
   }
 
   /** The next bytes to send, at most `max` and never across two chunks; undefined when none may go. */
@@ -76,11 +113,11 @@ export class SendBuffer {
     const allowed = Math.min(max, this.sendable);
     const chunk = this.#chunks[this.#cursor];
     if (allowed === 0 || chunk === undefined) return undefined;
-    const bytes = chunk.subarray(this.#cursorByte, this.#cursorByte + allowed);
+    const bytes = chunk.bytes.subarray(this.#cursorByte, this.#cursorByte + allowed);
     const offset = this.#next;
     this.#next += bytes.length;
     this.#cursorByte += bytes.length;
-    if (this.#cursorByte === chunk.length) {
+    if (this.#cursorByte === (chunk.block ?? chunk.bytes).length) {
       this.#cursor++;
       this.#cursorByte = 0;
     }
@@ -99,8 +136,14 @@ export class SendBuffer {
     this.#base = offset;
     for (;;) {
       const chunk = this.#chunks[this.#head];
-      if (chunk === undefined || this.#headOffset + chunk.length > offset) break;
-      this.#headOffset += chunk.length;
+      if (chunk === undefined || this.#headOffset + chunk.bytes.length > offset) break;
+      if (this.#head === this.#cursor) {
+        // All sent, but with room left behind it, which nobody gets now.
+        this.#cursor++;
+        this.#cursorByte = 0;
+      }
+      this.#headOffset += chunk.bytes.length;
+      if (chunk.block !== undefined) blocks.give(chunk.block);
       this.#chunks[this.#head++] = RELEASED;
     }
     if (this.#head >= COMPACT_AFTER || this.#head === this.#chunks.length) {

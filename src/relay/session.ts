@@ -6,8 +6,9 @@ import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
-import { Flow, type FlowEnd, type FlowHost, type LocalEnd } from "./flow.ts";
+import { Flow, type FlowEnd, type FlowHost } from "./flow.ts";
 import { Liveness, LIVENESS_TICK_MS } from "./liveness.ts";
+import type { LocalEnd } from "./localend.ts";
 import { pickCarrier } from "./pick.ts";
 
 export interface SessionOptions {
@@ -60,6 +61,8 @@ export class Session implements FlowHost, CarrierUser {
   /** Insertion order is age: the oldest id is dropped when there are too many. */
   readonly #gone = new Set<number>();
   readonly #ackDue = new Set<Flow>();
+  /** Flows with bytes for their local ends, of what is being read from a carrier. */
+  #arrived: Flow[] = [];
   readonly #liveness = new Liveness();
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
@@ -160,6 +163,10 @@ export class Session implements FlowHost, CarrierUser {
     return this.#options.budget.exhausted;
   }
 
+  deliverSoon(flow: Flow): void {
+    this.#arrived.push(flow);
+  }
+
   ackSoon(flow: Flow): void {
     this.#ackDue.add(flow);
     this.#cancelAck ??= this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
@@ -186,6 +193,13 @@ export class Session implements FlowHost, CarrierUser {
     } catch (error) {
       this.#blame(flow, error);
     }
+  }
+
+  settle(): void {
+    const arrived = this.#arrived;
+    if (arrived.length === 0) return;
+    this.#arrived = [];
+    for (const flow of arrived) flow.deliver();
   }
 
   frame(frame: Frame, carrier: Carrier): void {

@@ -1,10 +1,16 @@
 import { constants } from "node:crypto";
-import type { Duplex } from "node:stream";
 import { connect, createSecureContext, TLSSocket, type SecureContext } from "node:tls";
 import { messageOf, SennitError } from "../base/errors.ts";
+import { aeadProblem } from "../linux/aead.ts";
+import type { Connection } from "../linux/sockets.ts";
 import { ALPN } from "../wire/constants.ts";
 import { EXPORTER_BYTES, EXPORTER_LABEL } from "../wire/hello.ts";
+import type { Channel } from "./channel.ts";
+import { HandshakePipe } from "./handshakepipe.ts";
 import { pinOf, type ServerIdentity } from "./identity.ts";
+import { StreamChannel } from "./streamchannel.ts";
+import { TlsChannel } from "./tlschannel.ts";
+import { suiteOf } from "./tlsrecords.ts";
 
 /** AES-128 first: the fastest with AES instructions; ChaCha20 for boards without them (a router may put it first). */
 const CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
@@ -20,20 +26,29 @@ export function serverContext(identity: ServerIdentity): SecureContext {
   });
 }
 
+/** What a TLS handshake leads to. */
+export interface Secured {
+  readonly channel: Channel;
+  /** 32 bytes that only the two ends of this connection know (RFC 8446 section 7.5). */
+  readonly exporter: Buffer;
+}
+
 /**
  * Shakes hands as the dialling side and checks that the server is the pinned one, before a byte is said to it.
  * Rejects with class `peer`, codes `wrong-server-key`, `not-sennit`, or class `network`, `tls-failed`.
  */
-export function tlsDial(stream: Duplex, pin: Buffer, signal: AbortSignal): Promise<TLSSocket> {
+export async function tlsDial(connection: Connection, pin: Buffer, signal: AbortSignal): Promise<Secured> {
+  const pipe = new HandshakePipe(connection, "dial");
   const socket = connect({
     ...COMMON,
-    socket: stream,
+    socket: pipe,
     ALPNProtocols: [ALPN],
     // No authority vouches for a server: the pin does, below.
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
   });
-  return handshake(socket, "secureConnect", signal, () => {
+  const secrets = secretsOf(socket);
+  await handshake(socket, "secureConnect", signal, () => {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined || !pinOf(certificate.raw).equals(pin)) {
       throw new SennitError("peer", "wrong-server-key", "the server's key is not the one in the join token", {
@@ -41,12 +56,19 @@ export function tlsDial(stream: Duplex, pin: Buffer, signal: AbortSignal): Promi
           "if the server was installed anew, ask for a new token and join again; else somebody is in between",
       });
     }
+    if (direct()) pipe.hold();
   });
+  return secured("dial", connection, pipe, socket, secrets);
 }
 
 /** Shakes hands as the accepting side. Rejects with class `peer`, codes `not-tls`, `not-sennit`. */
-export function tlsAccept(stream: Duplex, context: SecureContext, signal: AbortSignal): Promise<TLSSocket> {
-  const socket = new TLSSocket(stream, {
+export async function tlsAccept(
+  connection: Connection,
+  context: SecureContext,
+  signal: AbortSignal,
+): Promise<Secured> {
+  const pipe = new HandshakePipe(connection, "accept");
+  const socket = new TLSSocket(pipe, {
     isServer: true,
     secureContext: context,
     ALPNProtocols: [ALPN],
@@ -54,13 +76,47 @@ export function tlsAccept(stream: Duplex, context: SecureContext, signal: AbortS
   });
   // Made by hand it only mentions a record that is broken, and would stay open, deaf.
   socket.on("_tlsError", (error: Error) => socket.destroy(error));
+  const secrets = secretsOf(socket);
   // On an accepting TLSSocket made by hand Node says 'secure' instead of 'secureConnect'.
-  return handshake(socket, "secure", signal, () => undefined);
+  await handshake(socket, "secure", signal, () => {
+    if (direct()) pipe.hold();
+  });
+  return secured("accept", connection, pipe, socket, secrets);
 }
 
-/** 32 bytes that only the two ends of this connection know (RFC 8446 section 7.5). */
-export function exporterOf(socket: TLSSocket): Buffer {
-  return socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
+/** The application traffic secrets by their names in the key log (RFC 9850 section 2), as they come. */
+function secretsOf(socket: TLSSocket): ReadonlyMap<string, Buffer> {
+  const secrets = new Map<string, Buffer>();
+  socket.on("keylog", (line: Buffer) => {
+    const [label = "", , secret = ""] = line.toString("latin1").trim().split(" ");
+    if (label.endsWith("_TRAFFIC_SECRET_0")) secrets.set(label, Buffer.from(secret, "hex"));
+  });
+  return secrets;
+}
+
+/** Whether records are sealed by us; else by Node's TLS, which makes an event and a buffer of every one. */
+const direct = (): boolean => aeadProblem() === undefined;
+
+async function secured(
+  side: "dial" | "accept",
+  connection: Connection,
+  pipe: HandshakePipe,
+  socket: TLSSocket,
+  secrets: ReadonlyMap<string, Buffer>,
+): Promise<Secured> {
+  const exporter = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
+  if (!direct()) return { channel: new StreamChannel(socket), exporter };
+  const suite = suiteOf(socket.getCipher().standardName);
+  const [ours, theirs] = side === "dial" ? (["CLIENT", "SERVER"] as const) : (["SERVER", "CLIENT"] as const);
+  const sendSecret = secrets.get(`${ours}_TRAFFIC_SECRET_0`);
+  const receiveSecret = secrets.get(`${theirs}_TRAFFIC_SECRET_0`);
+  if (!suite || !sendSecret || !receiveSecret) {
+    socket.destroy();
+    throw new SennitError("bug", "no-secrets", "TLS does not tell its keys");
+  }
+  const early = await pipe.takeOver();
+  socket.destroy();
+  return { channel: new TlsChannel(connection, { suite, sendSecret, receiveSecret, early }), exporter };
 }
 
 function handshake(

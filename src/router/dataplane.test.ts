@@ -113,7 +113,7 @@ describe("a router and a server", () => {
     const from: string[] = [];
     await web.listen({ transport: "tcp", local: WEB }, ({ stream, remote }) => {
       from.push(remote.address);
-      stream.on("data", () => stream.end(page));
+      stream.resume().once("data", () => stream.end(page));
     });
     const { stream } = await request();
     const heard = collect(stream);
@@ -251,7 +251,7 @@ describe("carriers", () => {
     await bonded();
     const page = randomBytes(3_000_000);
     await web.listen({ transport: "tcp", local: WEB }, ({ stream }) => {
-      stream.on("data", () => stream.end(page));
+      stream.resume().once("data", () => stream.end(page));
     });
     const { stream } = await request();
     const heard = collect(stream);

@@ -4,7 +4,8 @@ import { SennitError } from "../base/errors.ts";
 import { anyData, anyFrame, bytes, cut } from "../../test/relay/arbitraries.ts";
 import { FrameType, HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from "./constants.ts";
 import { FrameDecoder, type FrameSink } from "./decoder.ts";
-import { dataHeader, encodeFrame, writeHeader, type Frame } from "./frames.ts";
+import { encodeFrame, writeHeader, type Frame } from "./frames.ts";
+import { dataHeader } from "../../test/relay/dataheader.ts";
 
 interface Data {
   readonly flow: number;

@@ -69,13 +69,6 @@ export function writeHeader(
   writeOffset(out, offset, at + 8);
 }
 
-/** The header of a DATA frame whose body follows it. */
-export function dataHeader(flow: number, offset: number, length: number): Buffer {
-  const out = Buffer.allocUnsafe(HEADER_BYTES);
-  writeHeader(out, 0, FrameType.DATA, 0, length, flow, offset);
-  return out;
-}
-
 function frame(type: number, flags: number, flow: number, offset: number, body?: Buffer): Buffer {
   const length = body?.length ?? 0;
   const out = Buffer.allocUnsafe(HEADER_BYTES + length);

@@ -12,7 +12,8 @@ import {
   ResetReason,
 } from "./constants.ts";
 import { FrameDecoder } from "./decoder.ts";
-import { dataHeader, encodeFrame, type Frame } from "./frames.ts";
+import { encodeFrame, type Frame } from "./frames.ts";
+import { dataHeader } from "../../test/relay/dataheader.ts";
 import { decodeHello, encodeHello, encodeWelcome, rawPublicKey } from "./hello.ts";
 import { decodeToken, encodeToken } from "./token.ts";
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await site.pair.start("server");
   await site.pair.until("server", ({ state }) => state.name === "up");
   const token = await invitation(site.pair, "stranger");
-  stranger = await Stranger.dial(site.sockets("core"), token.serverPin);
+  stranger = await Stranger.dial(site.sockets("core"));
   closer.add("stranger", () => void stranger.stream.destroy());
   await stranger.enter(token);
 });

@@ -6,7 +6,8 @@ import { bonded } from "../../src/lab/pair.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
 import { formatEndpoint, type Connection } from "../../src/linux/sockets.ts";
 import { FrameType, HEADER_BYTES, MAX_CONTROL_BYTES } from "../../src/wire/constants.ts";
-import { dataHeader, encodeFrame, writeHeader } from "../../src/wire/frames.ts";
+import { encodeFrame, writeHeader } from "../../src/wire/frames.ts";
+import { dataHeader } from "../relay/dataheader.ts";
 import { encodeToken, type JoinToken } from "../../src/wire/token.ts";
 import { download, type Received } from "./http.ts";
 import { openSite, WEB, type Site } from "./site.ts";
@@ -147,7 +148,7 @@ describe("while a user downloads", () => {
 
   it.concurrent.each(Object.entries(strange))("turns away a router that %s", async (_, [act, code, told]) => {
     const lines = site.log.lines.length;
-    const stranger = await Stranger.dial(site.sockets("core"), token.serverPin);
+    const stranger = await Stranger.dial(site.sockets("core"));
     act(stranger);
     const line = await refused(stranger.name, () => stranger.closed, lines);
     expect(line).toMatchObject({ level: "warn", name: "server-data", code, why: expect.any(String) });
@@ -168,7 +169,7 @@ describe("while a user downloads", () => {
     "drops a carrier that was let in and then sends %s",
     async (what, [bytes, why]) => {
       const lines = site.log.lines.length;
-      const stranger = await Stranger.dial(site.sockets("core"), token.serverPin);
+      const stranger = await Stranger.dial(site.sockets("core"));
       await stranger.enter(await invitation(site.pair, what));
       stranger.stream.write(bytes);
       await until(

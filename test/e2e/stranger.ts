@@ -6,7 +6,7 @@ import { socketPath } from "../../src/api/listen.ts";
 import type { Pair } from "../../src/lab/pair.ts";
 import { formatEndpoint, type Connection, type Sockets } from "../../src/linux/sockets.ts";
 import { createRouterKey } from "../../src/relay/identity.ts";
-import { exporterOf, tlsDial } from "../../src/relay/tls.ts";
+import { exporterOf, nodeTlsDial } from "../relay/nodetls.ts";
 import { FrameDecoder } from "../../src/wire/decoder.ts";
 import { encodeFrame, type Frame } from "../../src/wire/frames.ts";
 import { encodeHello, rawPublicKey, SESSION_ID_BYTES, type HelloFields } from "../../src/wire/hello.ts";
@@ -42,9 +42,9 @@ export class Stranger {
   readonly heard: Frame[] = [];
   #closed = false;
 
-  static async dial(from: Sockets, pin: Buffer): Promise<Stranger> {
+  static async dial(from: Sockets): Promise<Stranger> {
     const connection = await knock(from);
-    const stream = await tlsDial(connection.stream, pin, AbortSignal.timeout(DIAL_MS));
+    const stream = await nodeTlsDial(connection.stream, AbortSignal.timeout(DIAL_MS));
     return new Stranger(formatEndpoint(connection.local), stream);
   }
 

@@ -12,10 +12,11 @@ import type { Flow } from "../../src/relay/flow.ts";
 import { dialHandshake } from "../../src/relay/handshake.ts";
 import { createRouterKey, pinOf, routerId } from "../../src/relay/identity.ts";
 import { Session } from "../../src/relay/session.ts";
-import { serverContext, tlsDial } from "../../src/relay/tls.ts";
+import { serverContext } from "../../src/relay/tls.ts";
 import { SESSION_ID_BYTES, type Invite } from "../../src/wire/hello.ts";
 import { FrameDecoder } from "../../src/wire/decoder.ts";
 import type { Frame } from "../../src/wire/frames.ts";
+import { exporterOf, nodeTlsDial } from "./nodetls.ts";
 
 /**
  *   router 192.0.2.1 ---- in memory ---- server 192.0.2.2:443
@@ -121,14 +122,12 @@ export class Door {
   /** TLS as a router does it, and what the server says over it. */
   async shake(): Promise<{ readonly stream: Duplex; readonly heard: Frame[]; readonly exporter: Buffer }> {
     const connection = await this.connect();
-    const stream = await tlsDial(connection.stream, PIN, new AbortController().signal);
+    const stream = await nodeTlsDial(connection.stream);
     const heard: Frame[] = [];
     const decoder = new FrameDecoder();
     const sink = { frame: (frame: Frame) => void heard.push(frame), data: () => undefined };
     stream.on("data", (bytes: Buffer) => decoder.push(bytes, sink));
-    stream.on("error", () => undefined);
-    const exporter = stream.exportKeyingMaterial(32, "EXPORTER-sennit-hello", Buffer.alloc(0));
-    return { stream, heard, exporter };
+    return { stream, heard, exporter: exporterOf(stream) };
   }
 
   /** Codes of the refusals in the log, oldest first. */

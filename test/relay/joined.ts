@@ -8,8 +8,10 @@ import { WindowBudget } from "../../src/relay/budget.ts";
 import { Carrier, type CarrierUser } from "../../src/relay/carrier.ts";
 import type { Flow } from "../../src/relay/flow.ts";
 import { Session, type SessionOptions } from "../../src/relay/session.ts";
+import { StreamChannel } from "../../src/relay/streamchannel.ts";
 import { Refusal, TrafficClass } from "../../src/wire/constants.ts";
 import type { Frame } from "../../src/wire/frames.ts";
+import { lending } from "./lending.ts";
 import { until } from "./until.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -146,7 +148,17 @@ export class Joined {
     const { stream, local, remote } = connection;
     const info = () => connection.info();
     const reset = () => connection.reset();
-    return new Carrier({ number, transport: "mptcp", stream, local, remote, clock: this.clock, info, reset });
+    const channel = lending(new StreamChannel(stream));
+    return new Carrier({
+      number,
+      transport: "mptcp",
+      channel,
+      local,
+      remote,
+      clock: this.clock,
+      info,
+      reset,
+    });
   }
 }
 
@@ -172,8 +184,10 @@ export class Peer implements CarrierUser {
   }
 
   data(flow: number, offset: number, bytes: Buffer): void {
-    this.pieces.push({ flow, offset, bytes });
+    this.pieces.push({ flow, offset, bytes: Buffer.from(bytes) });
   }
+
+  settle(): void {}
 
   carrierClosed(_: Carrier, error: Error | undefined): void {
     this.closed = { error };

@@ -49,7 +49,9 @@ export class Wire {
     if (this.#ended) return taken();
     this.sentBytes += bytes.length;
     this.#held += bytes.length;
-    for (let at = 0; at < bytes.length; at += MAX_PIECE) this.#enqueue(bytes.subarray(at, at + MAX_PIECE));
+    // A copy, as the kernel's is: the writer may use its memory again.
+    for (let at = 0; at < bytes.length; at += MAX_PIECE)
+      this.#enqueue(Buffer.from(bytes.subarray(at, at + MAX_PIECE)));
     if (this.#held < WIRE_CAPACITY) taken();
     else this.#writerWaits = taken;
   }
@@ -169,6 +171,7 @@ export class FakeStream extends Duplex {
 
   /** What was lent holds other bytes afterwards, as the kernel's memory does. */
   lend(take: (bytes: Buffer) => void): void {
+    this.removeAllListeners("data");
     this.on("data", (bytes: Buffer) => {
       const lent = Buffer.from(bytes);
       take(lent);

@@ -1,52 +1,69 @@
 import koffi from "koffi";
-import { createCipheriv } from "node:crypto";
 
-/* openssl/evp.h */
-const EVP_CTRL_AEAD_GET_TAG = 0x10;
-const TAG_SIZE = 16;
+/** Contexts and ciphers of OpenSSL are addresses; 0 is NULL. */
+type Address = number;
+type Bytes = Uint8Array | null;
+type Init = (context: Address, cipher: Address, engine: Address, key: Bytes, iv: Bytes) => number;
+type Update = (
+  context: Address,
+  out: Bytes,
+  outLength: Uint8Array,
+  bytes: Uint8Array,
+  length: number,
+) => number;
+type Finish = (context: Address, out: Uint8Array, outLength: Uint8Array) => number;
 
-const SYMBOLS = {
+/** What we call of OpenSSL's EVP interface (openssl/evp.h). */
+export interface Evp {
+  readonly version: (what: number) => string;
+  readonly create: () => Address;
+  readonly free: (context: Address) => void;
+  readonly control: (context: Address, command: number, argument: number, bytes: Uint8Array) => number;
+  readonly encryptInit: Init;
+  readonly encryptUpdate: Update;
+  readonly encryptFinish: Finish;
+  readonly decryptInit: Init;
+  readonly decryptUpdate: Update;
+  readonly decryptFinish: Finish;
+  readonly aes128Gcm: () => Address;
+  readonly aes256Gcm: () => Address;
+  readonly chacha20Poly1305: () => Address;
+}
+
+const INIT = "(uintptr_t, uintptr_t, uintptr_t, const void *, const void *)";
+const UPDATE = "(uintptr_t, void *, void *, const void *, int)";
+const FINISH = "(uintptr_t, void *, void *)";
+const PROTOTYPES: Readonly<Record<keyof Evp, string>> = {
   version: "const char *OpenSSL_version(int)",
-  create: "void *EVP_CIPHER_CTX_new()",
-  free: "void EVP_CIPHER_CTX_free(void *)",
-  cipher: "void *EVP_aes_128_gcm()",
-  init: "int EVP_EncryptInit_ex(void *, void *, void *, const void *, const void *)",
-  update: "int EVP_EncryptUpdate(void *, void *, void *, const void *, int)",
-  finish: "int EVP_EncryptFinal_ex(void *, void *, void *)",
-  control: "int EVP_CIPHER_CTX_ctrl(void *, int, int, void *)",
-} as const;
+  create: "uintptr_t EVP_CIPHER_CTX_new()",
+  free: "void EVP_CIPHER_CTX_free(uintptr_t)",
+  control: "int EVP_CIPHER_CTX_ctrl(uintptr_t, int, int, void *)",
+  encryptInit: `int EVP_EncryptInit_ex${INIT}`,
+  encryptUpdate: `int EVP_EncryptUpdate${UPDATE}`,
+  encryptFinish: `int EVP_EncryptFinal_ex${FINISH}`,
+  decryptInit: `int EVP_DecryptInit_ex${INIT}`,
+  decryptUpdate: `int EVP_DecryptUpdate${UPDATE}`,
+  decryptFinish: `int EVP_DecryptFinal_ex${FINISH}`,
+  aes128Gcm: "uintptr_t EVP_aes_128_gcm()",
+  aes256Gcm: "uintptr_t EVP_aes_256_gcm()",
+  chacha20Poly1305: "uintptr_t EVP_chacha20_poly1305()",
+};
 
-/**
- * Whether the OpenSSL inside this Node can be called directly and seals as node:crypto does: its version, or what is
- * wrong. Direct calls seal a packet in a fifth of the time.
- */
-export function tryEmbeddedOpenssl(): { readonly version: string } | { readonly problem: string } {
-  let call: Record<keyof typeof SYMBOLS, (...args: unknown[]) => unknown>;
+let loaded: Evp | Error | undefined;
+
+/** The OpenSSL inside this Node, called directly; or why it can't be. A build of Node may keep its symbols to itself. */
+export function embeddedOpenssl(): Evp | Error {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Evp | Error {
   try {
     // null is the program itself, that is: node.
     const node = koffi.load(null);
-    call = Object.fromEntries(
-      Object.entries(SYMBOLS).map(([name, prototype]) => [name, node.func(prototype)]),
-    ) as unknown as typeof call;
+    const functions = Object.entries(PROTOTYPES).map(([name, prototype]) => [name, node.func(prototype)]);
+    return Object.fromEntries(functions);
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    return error instanceof Error ? error : new Error(String(error));
   }
-  const [key, iv, plain] = [Buffer.alloc(16, 1), Buffer.alloc(12, 2), Buffer.alloc(1400, 3)];
-  const [sealed, tag, length] = [Buffer.alloc(plain.length), Buffer.alloc(TAG_SIZE), Buffer.alloc(4)];
-  const context = call.create();
-  try {
-    const done =
-      call.init(context, call.cipher(), null, key, iv) === 1 &&
-      call.update(context, sealed, length, plain, plain.length) === 1 &&
-      call.finish(context, tag, length) === 1 &&
-      call.control(context, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) === 1;
-    if (!done) return { problem: "EVP_aes_128_gcm does not seal" };
-  } finally {
-    call.free(context);
-  }
-  const reference = createCipheriv("aes-128-gcm", key, iv);
-  const same =
-    Buffer.concat([reference.update(plain), reference.final()]).equals(sealed) &&
-    reference.getAuthTag().equals(tag);
-  return same ? { version: String(call.version(0)) } : { problem: "seals differently from node:crypto" };
 }
