@@ -4,6 +4,7 @@ import { familyOf, formatEndpoint, normalEndpoint } from "./ffi/sockaddr.ts";
 import {
   openDialSocket,
   openListenSocket,
+  limitReceiveBuffer,
   resetOnClose,
   sendNow,
   socketEnd,
@@ -222,6 +223,10 @@ class KernelConnection implements Connection {
       return 0;
     // What goes wrong here goes wrong again when the caller writes to the stream, and is told there.
     return Math.max(0, sendNow(this.#handle.fd, bytes));
+  }
+
+  holdAtMost(bytes: number): void {
+    if (this.#handle.fd >= 0) limitReceiveBuffer(this.#handle.fd, bytes);
   }
 
   reset(): void {

@@ -23,9 +23,11 @@ type Option = readonly [level: number, name: number, word: string];
 
 /* asm-generic/socket.h */
 const SO_REUSEADDR: Option = [1, 2, "SO_REUSEADDR"];
+const SO_RCVBUF: Option = [1, 8, "SO_RCVBUF"];
 const SO_KEEPALIVE: Option = [1, 9, "SO_KEEPALIVE"];
 const SO_LINGER: Option = [1, 13, "SO_LINGER"];
 const SO_BINDTODEVICE: Option = [1, 25, "SO_BINDTODEVICE"];
+const SO_RCVBUFFORCE: Option = [1, 33, "SO_RCVBUFFORCE"];
 const SO_MARK: Option = [1, 36, "SO_MARK"];
 /* linux/in.h, linux/in6.h */
 const IP_TOS: Option = [0, 1, "IP_TOS"];
@@ -105,6 +107,15 @@ export function resetOnClose(fd: number): void {
 /** Gives the kernel what it takes without waiting; how much that is, or -1. */
 export function sendNow(fd: number, bytes: Buffer): number {
   return libc.send(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL);
+}
+
+const receiveBuffer = Buffer.alloc(4);
+
+/** The kernel doubles the value, for what it needs beside the bytes (socket(7)). */
+export function limitReceiveBuffer(fd: number, bytes: number): void {
+  receiveBuffer.writeUInt32LE(bytes);
+  for (const [level, name] of [SO_RCVBUFFORCE, SO_RCVBUF])
+    if (libc.setsockopt(fd, level, name, receiveBuffer, receiveBuffer.length) === 0) return;
 }
 
 const address = Buffer.alloc(SOCKADDR_IN6_SIZE);

@@ -80,6 +80,11 @@ export interface Connection {
   /** With a transparent listener: where the client wanted to go. */
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /**
+   * Bytes that the kernel may keep for us unread (SO_RCVBUF); without it, it finds a size of its own, up to the last
+   * value of net.ipv4.tcp_rmem. May be called again. For plain TCP; without CAP_NET_ADMIN, net.core.rmem_max is the most.
+   */
+  holdAtMost(bytes: number): void;
   /** Closes with RST at once, pending data dropped: the other end sees ECONNRESET. Harmless when closed already. */
   reset(): void;
   /** What the kernel knows of this connection, also whether it is MPTCP at all; undefined once closed. */

@@ -51,6 +51,9 @@ const ACK_WINDOW_SHARE = 8;
 /** Above this many unsent bytes the application is not read any further; a few reads' worth, so that a carrier's turn finds work. */
 const UNSENT_HIGH = 256 * 1024;
 const UNSENT_LOW = 64 * 1024;
+/** What the kernel may keep of a local end that is not read: at most (it is left to find its own size) and at least. */
+const LOCAL_BOUND_MAX = 8 * 1024 * 1024;
+const LOCAL_BOUND_MIN = 64 * 1024;
 
 /**
  * One proxied TCP connection: a byte stream with absolute offsets in both directions, a local end, and the lane it
@@ -66,6 +69,7 @@ export class Flow {
   readonly #send = new SendBuffer(INITIAL_WINDOW);
   readonly #receive = new ReceiveBuffer(INITIAL_WINDOW);
   #lane: Lane;
+  #localBound = LOCAL_BOUND_MAX;
   #local: LocalEnd | undefined;
   /** What came; bounded by the initial window while there is no local end to give it to. */
   readonly #inbox = new Inbox();
@@ -125,6 +129,7 @@ export class Flow {
     }
     this.#local = local;
     this.onClosed = undefined;
+    this.boundLocal();
     local.lend(this.#onLocalData);
     stream.on("end", this.#onLocalEnd);
     stream.on("drain", this.#onLocalDrain);
@@ -132,6 +137,18 @@ export class Flow {
     stream.on("error", this.#onLocalError);
     stream.on("close", this.#onLocalClose);
     this.deliver();
+  }
+
+  /**
+   * Bounds what the kernel keeps of a local end that is not read: a few megabytes for each of hundreds would be more
+   * than all of TCP may have (net.ipv4.tcp_mem), and then every connection of the machine comes to a crawl. To be called
+   * when the window may have changed.
+   */
+  boundLocal(): void {
+    const window = Math.max(LOCAL_BOUND_MIN, this.#host.window());
+    if (window > this.#localBound / 2 && window < this.#localBound * 2) return;
+    this.#localBound = window;
+    this.#local?.holdAtMost(window);
   }
 
   /** DATA from the peer. Throws where the peer breaks its window or contradicts itself. */

@@ -363,8 +363,10 @@ export class Session implements FlowHost, CarrierUser {
   #weigh(): void {
     const { budget } = this.#options;
     budget.note(this, this.heldBytes);
-    if (budget.exhausted) return;
-    for (const flow of this.#flows.values()) flow.readOn();
+    for (const flow of this.#flows.values()) {
+      flow.boundLocal();
+      if (!budget.exhausted) flow.readOn();
+    }
   }
 
   #housekeeping(): void {

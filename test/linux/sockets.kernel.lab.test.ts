@@ -6,6 +6,7 @@ import { exec, type Exec, inNamespace } from "../../src/linux/exec.ts";
 import { kernelSockets } from "../../src/linux/kernelsockets.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
 import type { Connection, Endpoint, Sockets } from "../../src/linux/sockets.ts";
+import { until } from "../e2e/until.ts";
 import { ip, namespaces, veth } from "./namespaces.ts";
 
 /**
@@ -38,6 +39,32 @@ describe("the kernel's sockets", () => {
     connection.stream.on("error", () => undefined);
     return connection;
   };
+
+  it.each([
+    { bytes: 64 * 1024, least: 32 * 1024, most: 256 * 1024 },
+    { bytes: 1024 * 1024, least: 512 * 1024, most: 2560 * 1024 },
+  ])("keep as much unread as they are told to: $bytes bytes", async ({ bytes, least, most }) => {
+    const accepted = Promise.withResolvers<Connection>();
+    const local = { address: "192.0.2.2", port: 0 };
+    const listener = await router?.listen({ transport: "tcp", local }, accepted.resolve);
+    if (listener === undefined) throw new Error("no router");
+    const connection = await dial(listener.local);
+    connection.holdAtMost(bytes);
+    const { stream } = await accepted.promise;
+    const sent = 8_000_000;
+    stream.on("error", () => undefined).end(Buffer.alloc(sent));
+    // The window has closed when nothing more comes; Node has read a little ahead.
+    const arrived: number[] = [];
+    const look = (): number => arrived.push(connection.info()?.bytesReceived ?? 0);
+    await until(look, () => (arrived.at(-1) ?? 0) > 0 && arrived.at(-1) === arrived.at(-10));
+    expect(arrived.at(-1)).toBeGreaterThan(least);
+    expect(arrived.at(-1)).toBeLessThan(most);
+    let got = 0;
+    for await (const chunk of connection.stream) got += (chunk as Buffer).length;
+    expect(got).toBe(sent);
+    connection.reset();
+    await listener.close();
+  });
 
   it.each([
     { family: "IPv4", loopback: "127.0.0.1", nft: "ip", target: "198.51.100.7", words: "-4" },

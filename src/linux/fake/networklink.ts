@@ -167,6 +167,8 @@ function endOf(
     remote: far,
     lend: (take) => stream.lend(take),
     send: (bytes) => stream.send(bytes),
+    // A wire holds little in any case.
+    holdAtMost: () => undefined,
     reset: () => stream.reset(),
     info(): ConnectionInfo | undefined {
       if (stream.destroyed) return undefined;
