@@ -1,4 +1,4 @@
-import type { LocalEnd } from "./localend.ts";
+import { sendLent, type LocalEnd } from "./localend.ts";
 
 /** Pieces are put together here to be sent by one call; memory that all flows use, one after the other. */
 const GATHER_BYTES = 256 * 1024;
@@ -29,13 +29,13 @@ export class Inbox {
     this.#bytes = 0;
   }
 
-  /** Gives all to the local end, which may use up what is lent: what its kernel does not take at once is copied. */
+  /** Gives all to the local end. No piece is needed any more then. */
   deliver(local: LocalEnd): void {
     const pieces = this.#pieces;
     this.clear();
     const [first] = pieces;
     if (pieces.length === 1 && first !== undefined) {
-      send(local, first);
+      sendLent(local, first);
       return;
     }
     let length = 0;
@@ -45,16 +45,10 @@ export class Inbox {
         at += copied;
         length += copied;
         if (length < GATHER_BYTES) continue;
-        send(local, memory);
+        sendLent(local, memory);
         length = 0;
       }
     }
-    send(local, memory.subarray(0, length));
+    sendLent(local, memory.subarray(0, length));
   }
-}
-
-function send(local: LocalEnd, bytes: Buffer): void {
-  if (bytes.length === 0) return;
-  const sent = local.send(bytes);
-  if (sent < bytes.length) local.stream.write(Buffer.from(bytes.subarray(sent)));
 }

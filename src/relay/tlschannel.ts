@@ -25,8 +25,8 @@ export interface TlsState {
 }
 
 const FULL_RECORD_BYTES = MAX_CONTENT_BYTES + RECORD_EXTRA_BYTES;
-/** Records that go to the kernel in one call. */
-const BATCH_RECORDS = 8;
+/** Records that go to the kernel in one call: as many as it takes while TCP_NOTSENT_LOWAT is 128 KiB (netplan/sysctls.ts). */
+const BATCH_RECORDS = 7;
 const BATCH_BYTES = BATCH_RECORDS * FULL_RECORD_BYTES;
 /** Batches kept for the next time: a few carriers may have the kernel's buffer full at a time. */
 const batches = new BufferPool(BATCH_BYTES, 16);
