@@ -26,9 +26,17 @@ const PLANES: Readonly<Record<Role, (log: Log) => Promise<CreatePlane>>> = {
   },
   server: async (log) => {
     const { ServerDataPlane } = await import("../server/dataplane.ts");
+    const { kernelSockDiag } = await import("../linux/sockdiag.ts");
     const wallClock = Date.now;
     return (tell) =>
-      new ServerDataPlane({ sockets: kernelSockets(), clock: systemClock, wallClock, log, tell });
+      new ServerDataPlane({
+        sockets: kernelSockets(),
+        sockDiag: kernelSockDiag(),
+        clock: systemClock,
+        wallClock,
+        log,
+        tell,
+      });
   },
 };
 

@@ -5,10 +5,10 @@ import type { PathManager } from "../linux/pathmanager.ts";
 import type { ConnectionInfo, Endpoint } from "../linux/sockets.ts";
 import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
-import { CarrierPaths, type PathStep, SETTLED_MS, type SubflowSight, type Way } from "../wan/subflows.ts";
-import { unansweredMs } from "../wan/unanswered.ts";
+import { CarrierPaths, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
 import { WayNews } from "../wan/waynews.ts";
 import type { Carrier } from "./carrier.ts";
+import { sightOf } from "./sight.ts";
 
 export interface SubflowsOptions {
   readonly carriers: ReadonlySet<Carrier>;
@@ -237,17 +237,3 @@ class Known {
 }
 
 const sameFamily = (a: string, b: string): boolean => a.includes(":") === b.includes(":");
-
-/** Undefined for one that is over: the first of a connection stays in the kernel's list. */
-function sightOf(subflow: ConnectionInfo["subflows"][number]): SubflowSight | undefined {
-  const { state, local, remote, rttMs } = subflow;
-  if (state !== "established" && state !== "syn-sent") return undefined;
-  return {
-    local,
-    remote,
-    established: state === "established",
-    silentMs: Math.min(subflow.lastAckRecvMs, subflow.lastDataRecvMs),
-    unansweredMs: unansweredMs(subflow),
-    rttMs,
-  };
-}

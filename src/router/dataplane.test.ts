@@ -79,6 +79,7 @@ beforeEach(() => {
   web = network.host("web", { addresses: [WEB.address] });
   router = new RouterDataPlane({ sockets: routerHost, paths: network.pathManager, clock, log, tell });
   server = new ServerDataPlane({
+    sockDiag: { list: () => [], destroy: () => "not-found" },
     sockets: serverHost,
     clock,
     log,
@@ -169,6 +170,7 @@ describe("a router and a server", () => {
     (await request()).reset();
     expect(direct).toBe(1);
     server = new ServerDataPlane({
+      sockDiag: { list: () => [], destroy: () => "not-found" },
       sockets: network.host("server", { addresses: [SERVER.address] }),
       clock,
       log,

@@ -7,10 +7,13 @@ import { limited } from "../base/limited.ts";
 import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
 import type { DataMessage, DataReport, Orders, ServerOrders } from "../control/messages.ts";
+import type { SockDiag } from "../linux/sockdiag.ts";
 import type { Sockets } from "../linux/sockets.ts";
 import { Acceptor } from "../relay/acceptor.ts";
 import { Admission, type KnownRouter } from "../relay/admission.ts";
 import { WindowBudget } from "../relay/budget.ts";
+import type { Carrier } from "../relay/carrier.ts";
+import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
 import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
@@ -20,6 +23,7 @@ import { serverContext } from "../relay/tls.ts";
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;
+  readonly sockDiag: SockDiag;
   readonly clock: Clock;
   readonly log: Log;
   /** Milliseconds since 1970. */
@@ -42,6 +46,7 @@ export class ServerDataPlane implements DataPlane {
   readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
+  readonly #deadSubflows: DeadSubflows;
   #orders: ServerOrders | undefined;
   #acceptor: Acceptor | undefined;
   #outbound: Outbound | undefined;
@@ -51,6 +56,13 @@ export class ServerDataPlane implements DataPlane {
     this.#log = limited(deps.log, deps.clock, { lines: LINES_A_MINUTE });
     this.#admission = new Admission(deps.wallClock);
     this.#ownAddresses = ownAddresses(deps.clock);
+    this.#deadSubflows = new DeadSubflows({
+      carriers: () => this.#carriers(),
+      sockDiag: deps.sockDiag,
+      clock: deps.clock,
+      log: this.#log,
+    });
+    this.#deadSubflows.start();
   }
 
   async configure(orders: Orders): Promise<void> {
@@ -92,7 +104,12 @@ export class ServerDataPlane implements DataPlane {
     };
   }
 
+  *#carriers(): Iterable<Carrier> {
+    for (const { session } of this.#acceptor?.sessions ?? []) yield* session.carriers;
+  }
+
   async stop(): Promise<void> {
+    this.#deadSubflows.stop();
     await this.#acceptor?.stop();
   }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CarrierPaths, type PathsSight, type PathStep, type SubflowSight, type Way } from "./subflows.ts";
+import type { SubflowSight } from "./sight.ts";
+import { CarrierPaths, type PathsSight, type PathStep, type Way } from "./subflows.ts";
 import { WayNews } from "./waynews.ts";
 
 const way = (name: string, localAddress: string, backup = false): Way => ({ name, localAddress, backup });

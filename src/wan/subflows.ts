@@ -1,3 +1,5 @@
+import { isDeaf } from "./deaf.ts";
+import type { SubflowSight } from "./sight.ts";
 import type { WayNews } from "./waynews.ts";
 
 /** A way out that subflows may take. */
@@ -7,23 +9,6 @@ export interface Way {
   readonly localAddress: string;
   /** To be used only while no other WAN works. */
   readonly backup: boolean;
-}
-
-interface End {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** One TCP connection of a carrier. */
-export interface SubflowSight {
-  readonly local: End;
-  readonly remote: End;
-  readonly established: boolean;
-  /** Since anything was heard from the other end. */
-  readonly silentMs: number;
-  /** For how long the other end has left a segment unanswered; 0 where none waits. */
-  readonly unansweredMs: number;
-  readonly rttMs: number | undefined;
 }
 
 /** What a carrier is for right now: quiet ones keep to the best way, bulk takes all there are. */
@@ -50,8 +35,6 @@ export type PathStep =
 
 /** A join is made by then, also over a satellite with a SYN lost (ms). */
 export const SETTLED_MS = 3000;
-/** A segment that waits this long (ms): the way is closed, or as good as closed. */
-const DEAF_MS = 2000;
 /** Least pauses (ms) after the first try to join, the second, and so on: what three did not cure is not to be hurried. */
 const PAUSES_MS = [3000, 3000, 5000, 10_000] as const;
 /** The least pause (ms), whatever others found out. */
@@ -251,6 +234,3 @@ const isFrom =
     local.address === localAddress;
 const isBackup = (step: PathStep): boolean => step.do === "set-backup" && step.backup;
 const keyOf = ({ local }: SubflowSight): string => `${local.address} ${local.port}`;
-
-const isDeaf = ({ unansweredMs, silentMs }: SubflowSight): boolean =>
-  unansweredMs >= DEAF_MS && silentMs >= DEAF_MS;
