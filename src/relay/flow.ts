@@ -145,10 +145,11 @@ export class Flow {
    * when the window may have changed.
    */
   boundLocal(): void {
+    if (this.#local === undefined) return;
     const window = Math.max(LOCAL_BOUND_MIN, this.#host.window());
     if (window > this.#localBound / 2 && window < this.#localBound * 2) return;
     this.#localBound = window;
-    this.#local?.holdAtMost(window);
+    this.#local.holdAtMost(window);
   }
 
   /** DATA from the peer. Throws where the peer breaks its window or contradicts itself. */

@@ -7,8 +7,8 @@ export type LocalEnd = Pick<Connection, "stream" | "lend" | "send" | "holdAtMost
 /** What waits for a slow application is kept in blocks of this size, a few seconds of them at a time. */
 const BLOCK_BYTES = 64 * 1024;
 const blocks = new BufferPool(BLOCK_BYTES, 256);
-/** So little gets memory of its own size. */
-const SMALL_BYTES = 4096;
+/** Less than this gets memory of its own size: what is counted as waiting is then at least half of what it takes. */
+const SMALL_BYTES = BLOCK_BYTES / 2;
 
 /**
  * Gives all of `bytes` to the local end, which may use up memory that is only lent: what its kernel does not take at once

@@ -23,6 +23,8 @@ const KEY_UPDATE = 24;
 const MESSAGE_HEADER_BYTES = 4;
 /** Handshake messages that have not fully come: a ticket is a few hundred bytes. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
+/** Each makes us answer. A carrier is renewed long before a peer of ours needs its second. */
+const MAX_KEY_UPDATES = 64;
 
 /**
  * Where content is written to before it is handed on: a read's worth of records, and one that the read before had begun.
@@ -42,6 +44,7 @@ export class RecordReader {
   #content = 0;
   #messages: Buffer = Buffer.alloc(0);
   #ended = false;
+  #keyUpdates = 0;
 
   constructor(opener: RecordOpener, sink: RecordSink) {
     this.#opener = opener;
@@ -146,6 +149,8 @@ export class RecordReader {
       throw badRecord(Alert.DECODE_ERROR, "a malformed KeyUpdate");
     // The rest of the record would be under the old key, what follows under the new one (section 5.1).
     if (this.#messages.length > 0) throw badRecord(Alert.UNEXPECTED_MESSAGE, "bytes behind a KeyUpdate");
+    if (++this.#keyUpdates > MAX_KEY_UPDATES)
+      throw badRecord(Alert.UNEXPECTED_MESSAGE, `more than ${MAX_KEY_UPDATES} KeyUpdates`);
     this.#opener.update();
     if (requested === 1) this.#sink.keyUpdateRequested();
   }

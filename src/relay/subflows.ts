@@ -97,7 +97,9 @@ export class Subflows {
       if (info?.mptcp === true) looks.push({ carrier, known, info });
     }
     if (looks.length === 0) return;
-    this.#measure(looks.map(({ info }) => info));
+    // Only when all are looked at: a way of which nothing is seen counts as gone.
+    if (this.#best.name === undefined || this.#ticks % IDLE_LOOK_TICKS === 0)
+      this.#measure(looks.map(({ info }) => info));
     const stripped = this.#strippedAddresses();
     const repaired = new Map<string, { carriers: number; repairs: number }>();
     for (const { carrier, known, info } of looks) {
@@ -174,7 +176,9 @@ export class Subflows {
         }
         case "leave": {
           const { address } = step.subflow.local;
-          paths.leave(token, { ...step.subflow, id: known.release(address) });
+          const id = known.release(address) ?? (address === carrier.local.address ? 0 : undefined);
+          if (id === undefined) paths.end(token, step.subflow);
+          else paths.leave(token, { ...step.subflow, id });
           return;
         }
         case "end":
@@ -227,10 +231,10 @@ class Known {
 
   /**
    * That name, for the last time: the next join takes another, since the word that this one is gone may arrive after it.
-   * Where the connection began, the name is 0.
+   * Undefined where there is none (any more).
    */
-  release(address: string): number {
-    const id = this.#ids.get(address) ?? 0;
+  release(address: string): number | undefined {
+    const id = this.#ids.get(address);
     this.#ids.delete(address);
     return id;
   }

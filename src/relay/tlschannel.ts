@@ -83,6 +83,8 @@ export class TlsChannel implements Channel {
       const early = this.#early;
       this.#early = undefined;
       if (early !== undefined) this.#onBytes(early);
+      // Its end came with the handshake's; then no event is to come.
+      if (stream.readableEnded) this.#onEnd();
       stream.resume();
     });
   }

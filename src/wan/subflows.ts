@@ -42,6 +42,14 @@ const LEAST_PAUSE_MS = 1000;
 /** What worked for less (ms) did not work, and the pauses go on growing. Several times what it takes to see that a way is closed. */
 const CURED_MS = 10_000;
 
+/** Heard within this time (ms): in use. */
+const HEARD_MS = 500;
+
+interface Told {
+  readonly backup: boolean;
+  readonly since: number;
+}
+
 interface Case {
   /** Whether there has been a working subflow. */
   worked: boolean;
@@ -71,7 +79,7 @@ export class CarrierPaths {
   readonly #news: WayNews;
   readonly #cases = new Map<string, Case>();
   /** Subflows that were made backups or not, by their local end. */
-  #told = new Map<string, boolean>();
+  #told = new Map<string, Told>();
   #lacking: readonly Lacking[] = [];
 
   constructor(news: WayNews) {
@@ -95,7 +103,7 @@ export class CarrierPaths {
     const gone = subflows.filter(({ local, established }) => established && !ways.some(from(local.address)));
     const working = new Map(
       ways.map((way) => {
-        const works = (one: SubflowSight): boolean => isFrom(way)(one) && this.#works(one, now);
+        const works = (one: SubflowSight): boolean => isFrom(way)(one) && this.#works(one, now, sight);
         return [way, subflows.filter(works)] as const;
       }),
     );
@@ -114,7 +122,7 @@ export class CarrierPaths {
       return [{ way, forMs: now - known.lackingSince, repairs: known.repairs }];
     });
     const leaving = gone.map((subflow): PathStep => ({ do: "leave", subflow }));
-    return [...leaving, ...upkeep, ...this.#setBackups(working, normal)];
+    return [...leaving, ...upkeep, ...this.#setBackups(now, working, normal)];
   }
 
   #caseOf({ localAddress }: Way, now: number): Case {
@@ -172,8 +180,8 @@ export class CarrierPaths {
     if (now - known.triedAt < this.#pause(way, known)) return [];
     // What is deaf may only be slow: it is given as long as a join would take.
     const old = mine.find(({ established }) => established);
-    if (old !== undefined && isDeaf(old)) {
-      if (now - known.lackingSince < SETTLED_MS) return [];
+    if (old !== undefined && isDeaf(old) && now - known.lackingSince < SETTLED_MS) return [];
+    if (old !== undefined && !this.#news.forgotten(way.localAddress, now - old.silentMs)) {
       this.#news.deaf(way.localAddress, now - old.silentMs);
     }
     known.tries++;
@@ -182,7 +190,10 @@ export class CarrierPaths {
     if (known.worked || now - known.lackingSince >= SETTLED_MS) known.repairs++;
     // While nothing works there is nobody to tell the peer, and what is deaf may be all that comes back.
     const leave: readonly PathStep[] = old !== undefined && anyWorks ? [{ do: "leave", subflow: old }] : [];
-    return [...leave, { do: "join", way, repairs: known.repairs }];
+    // One that is still connecting would come beside the next.
+    const pending = mine.filter(({ established }) => !established);
+    const giveUp = pending.map((subflow): PathStep => ({ do: "end", subflow }));
+    return [...giveUp, ...leave, { do: "join", way, repairs: known.repairs }];
   }
 
   #pause({ localAddress }: Way, { tries, triedAt }: Case): number {
@@ -191,12 +202,25 @@ export class CarrierPaths {
   }
 
   /** Established, and heard within the time in which a segment can be answered, and no NAT has forgotten it. */
-  #works(subflow: SubflowSight, now: number): boolean {
+  #works(subflow: SubflowSight, now: number, sight: PathsSight): boolean {
     const { established, local, silentMs } = subflow;
-    return established && !isDeaf(subflow) && !this.#news.forgotten(local.address, now - silentMs);
+    if (!established || isDeaf(subflow) || this.#news.forgotten(local.address, now - silentMs)) return false;
+    return !this.#isLeftOut(subflow, now, sight);
+  }
+
+  /**
+   * Much is received, and for seconds nothing of it here: what the other end sends this way may be lost, which only it
+   * can see. A new subflow in its place costs little where that is not so.
+   */
+  #isLeftOut(subflow: SubflowSight, now: number, { spread, subflows }: PathsSight): boolean {
+    const told = this.#told.get(keyOf(subflow));
+    if (spread !== "all" || told === undefined || told.backup || now - told.since < SETTLED_MS) return false;
+    const hears = (one: SubflowSight): boolean => one.established && one.silentMs < HEARD_MS;
+    return subflow.silentMs >= SETTLED_MS && subflows.some(hears);
   }
 
   #setBackups(
+    now: number,
     working: ReadonlyMap<Way, readonly SubflowSight[]>,
     normal: ReadonlySet<Way>,
   ): readonly PathStep[] {
@@ -205,8 +229,8 @@ export class CarrierPaths {
       const backup = !normal.has(way);
       for (const subflow of subflows) {
         // Backups, too: kernels before 6.7 leave that out of a join, and one more word costs one packet.
-        if (this.#told.get(keyOf(subflow)) === backup) continue;
-        this.#told.set(keyOf(subflow), backup);
+        if (this.#told.get(keyOf(subflow))?.backup === backup) continue;
+        this.#told.set(keyOf(subflow), { backup, since: now });
         steps.push({ do: "set-backup", subflow, backup });
       }
     }
