@@ -2,6 +2,7 @@ import { createServer, type Server, Socket, type SocketConstructorOpts } from "n
 import { SennitError } from "../base/errors.ts";
 import { familyOf, formatEndpoint, normalEndpoint } from "./ffi/sockaddr.ts";
 import {
+  duplicate,
   openDialSocket,
   openListenSocket,
   limitReceiveBuffer,
@@ -47,6 +48,7 @@ export function kernelSockets(netns?: string): Sockets {
   return {
     dial: (options) => dial(options, inside),
     listen: (options, onConnection) => listen(options, onConnection, inside),
+    adopt: (descriptor) => KernelConnection.of(adopt(descriptor)),
   };
 }
 
@@ -227,6 +229,14 @@ class KernelConnection implements Connection {
 
   holdAtMost(bytes: number): void {
     if (this.#handle.fd >= 0) limitReceiveBuffer(this.#handle.fd, bytes);
+  }
+
+  release(): number | undefined {
+    if (this.#handle.fd < 0 || this.stream.destroyed) return undefined;
+    const descriptor = duplicate(this.#handle.fd);
+    if (descriptor < 0) return undefined;
+    this.stream.destroy();
+    return descriptor;
   }
 
   reset(): void {

@@ -10,6 +10,7 @@ import {
   encodeSetBackup,
   type NewSubflow,
 } from "./pathmanagercodec.ts";
+import { exclusive } from "./threadlock.ts";
 import { createSysctl } from "./sysctl.ts";
 import type { Tuple } from "./sockdiag.ts";
 
@@ -101,9 +102,13 @@ const USERSPACE = "1";
 /**
  * Runs `open`, whose MPTCP sockets then belong to a PathManager. The kernel notes the type when a socket is made and
  * never asks again (mptcp_pm_data_reset), so the setting is put back at once: nothing of other programs is touched.
- * To be called in the namespace of the socket.
+ * To be called in the namespace of the socket. One thread at a time: another's "as it was before" would be ours.
  */
 export function withOwnPaths<T>(open: () => T): T {
+  return exclusive(() => whileOwn(open));
+}
+
+function whileOwn<T>(open: () => T): T {
   const sysctl = createSysctl();
   const before = sysctl.get(PM_TYPE);
   if (before === undefined || before === USERSPACE) return open();

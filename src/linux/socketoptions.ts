@@ -104,6 +104,14 @@ export function resetOnClose(fd: number): void {
   libc.setsockopt(fd, SO_LINGER[0], SO_LINGER[1], linger, linger.length);
 }
 
+/* linux/fcntl.h */
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Another descriptor of the same socket, which stays open when the first is closed; -1 where there are too many. */
+export function duplicate(fd: number): number {
+  return libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 /** Gives the kernel what it takes without waiting; how much that is, or -1. */
 export function sendNow(fd: number, bytes: Buffer): number {
   return libc.send(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL);

@@ -20,6 +20,11 @@ export interface Sockets {
    * Rejects like `dial`, with EADDRINUSE where the port is taken and EACCES for ports below 1024 without the right.
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
+  /**
+   * Takes over a connection that was given away by `Connection.release`, here or in another thread of this process; like
+   * an accepted one, it is not read yet. Undefined when the other end has reset it meanwhile.
+   */
+  adopt(descriptor: number): Connection | undefined;
 }
 
 export type Transport = "mptcp" | "tcp";
@@ -85,6 +90,12 @@ export interface Connection {
    * value of net.ipv4.tcp_rmem. May be called again. For plain TCP; without CAP_NET_ADMIN, net.core.rmem_max is the most.
    */
   holdAtMost(bytes: number): void;
+  /**
+   * Gives the connection away, as a descriptor that is to be handed to `Sockets.adopt` once; the other end notices
+   * nothing. Not to be read before, or paused; this end is closed. Undefined when it was closed already, or when the
+   * process has no descriptor left: then it is the caller's to reset.
+   */
+  release(): number | undefined;
   /** Closes with RST at once, pending data dropped: the other end sees ECONNRESET. Harmless when closed already. */
   reset(): void;
   /** What the kernel knows of this connection, also whether it is MPTCP at all; undefined once closed. */

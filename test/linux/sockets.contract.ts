@@ -235,6 +235,21 @@ export function socketsContract(name: string, makeWorld: () => Promise<World>): 
         expect(client.send(chunk)).toBe(0);
       });
 
+      it("is handed on by its descriptor, with what nobody has read", async () => {
+        const { client, server } = await pair(transport, family);
+        client.stream.write("for the next owner");
+        const descriptor = server.release();
+        const next = descriptor === undefined ? undefined : world.server.adopt(descriptor);
+        if (next === undefined) throw new Error("not handed on");
+        track(next);
+        expect(await take(next.stream, 18)).toEqual(Buffer.from("for the next owner"));
+        expect([next.local, next.remote]).toEqual([server.local, server.remote]);
+        next.stream.end("answer");
+        expect(await takeAll(client.stream)).toEqual(Buffer.from("answer"));
+        client.reset();
+        expect(client.release()).toBeUndefined();
+      });
+
       it("makes a writer wait whose reader does not read", async () => {
         const { client } = await pair(transport, family);
         const chunk = Buffer.alloc(64 << 10);

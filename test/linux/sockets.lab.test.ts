@@ -23,6 +23,7 @@ socketsContract("kernel", async () => {
       unprivileged: {
         dial: (options) => withoutNetworkRights(() => sockets.dial(options)),
         listen: (options, onConnection) => withoutNetworkRights(() => sockets.listen(options, onConnection)),
+        adopt: (descriptor) => sockets.adopt(descriptor),
       },
       server: kernelSockets(netnsPath(server)),
       device: "up0",

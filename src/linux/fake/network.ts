@@ -12,7 +12,7 @@ import {
   type Sockets,
 } from "../sockets.ts";
 import type { PathManager } from "../pathmanager.ts";
-import { type FakeLink, Link, type LinkEnds } from "./networklink.ts";
+import { type FakeLink, Link, type LinkEnds, takeReleased } from "./networklink.ts";
 
 export type { FakeLink } from "./networklink.ts";
 
@@ -75,6 +75,7 @@ export class FakeNetwork {
     return {
       dial: (dialOptions) => this.#dial(host, dialOptions),
       listen: async (listenOptions, onConnection) => this.#listen(host, listenOptions, onConnection),
+      adopt: (descriptor) => takeReleased(descriptor),
     };
   }
 

@@ -161,10 +161,11 @@ function endOf(
   mptcp: boolean,
   subflows: () => readonly SubflowInfo[],
 ): Connection {
-  return {
+  const end: Connection = {
     stream,
     local: near,
     remote: far,
+    release: () => (stream.destroyed ? undefined : keepReleased(end)),
     lend: (take) => stream.lend(take),
     send: (bytes) => stream.send(bytes),
     // A wire holds little in any case.
@@ -179,6 +180,23 @@ function endOf(
         : info;
     },
   };
+  return end;
+}
+
+/** Connections on their way from one owner to the next, by descriptor: those are the process's, as with the kernel. */
+const released = new Map<number, Connection>();
+let lastDescriptor = 0;
+
+function keepReleased(connection: Connection): number {
+  released.set(++lastDescriptor, connection);
+  return lastDescriptor;
+}
+
+/** What was released as `descriptor`, once; undefined when it was reset meanwhile. */
+export function takeReleased(descriptor: number): Connection | undefined {
+  const connection = released.get(descriptor);
+  released.delete(descriptor);
+  return connection?.stream.destroyed === false ? connection : undefined;
 }
 
 const NO_SUBFLOW: ConnectionInfo = {

@@ -39,6 +39,7 @@ export const libc = {
   recv: bind<Packet>("int64_t recv(int, void *, size_t, int)"),
   open: bind<(path: string, flags: number) => number>("int open(const char *, int)"),
   close: bind<(fd: number) => number>("int close(int)"),
+  fcntl: bind<(fd: number, command: number, argument: number) => number>("int fcntl(int, int, int)"),
   read: bind<Transfer>("int64_t read(int, void *, size_t)"),
   write: bind<Transfer>("int64_t write(int, const void *, size_t)"),
   /** read and write at an address (PacketMemory): a place in the middle of a buffer without an object per call. */
