@@ -1,25 +1,17 @@
 import type { SecureContext } from "node:tls";
 import type { Clock } from "../base/clock.ts";
-import { messageOf, SennitError } from "../base/errors.ts";
+import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import {
-  formatEndpoint,
-  type Connection,
-  type Endpoint,
-  type Listener,
-  type Sockets,
-} from "../linux/sockets.ts";
+import { formatEndpoint, type Connection, type Endpoint, type Sockets } from "../linux/sockets.ts";
 import { Reject } from "../wire/constants.ts";
 import type { Hello } from "../wire/hello.ts";
 import type { Admission, KnownRouter } from "./admission.ts";
 import type { Carrier } from "./carrier.ts";
+import { Door } from "./door.ts";
 import { acceptHandshake, turnedAway } from "./handshake.ts";
 import type { Session } from "./session.ts";
+import { tlsAccept, type Secured } from "./tls.ts";
 
-/** Milliseconds from the accepted connection to a HELLO in order: a dozen round trips by satellite. */
-const HANDSHAKE_MS = 10_000;
-/** Handshakes under way at a time. A flood of silent connections takes these places, for ten seconds each, and no more. */
-const MAX_HANDSHAKES = 1024;
 /** Carriers of one session: the most a router may configure, and as many while it re-dials them. */
 const MAX_CARRIERS = 128;
 const MAX_SESSIONS = 10_000;
@@ -43,16 +35,19 @@ export interface AcceptorOptions {
   readonly onEnded: (peer: PeerSession) => void;
 }
 
-/** Takes carriers in at the door: listens, shakes hands within a time limit, finds the session each belongs to. */
+/** Takes carriers in at the door: shakes hands, finds the session each belongs to. */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #sessions = new Map<string, PeerSession>();
   readonly #stop = new AbortController();
-  #listeners: Listener[] = [];
-  #handshakes = 0;
+  readonly #door: Door;
 
   constructor(options: AcceptorOptions) {
+    const { sockets, clock, log } = options;
     this.#options = options;
+    const shake = (connection: Connection, signal: AbortSignal): Promise<void> =>
+      this.#shake(connection, signal);
+    this.#door = new Door({ sockets, clock, log, shake });
   }
 
   get sessions(): Iterable<PeerSession> {
@@ -60,77 +55,46 @@ export class Acceptor {
   }
 
   /** Listens on every endpoint, or on none: a failure closes those that were opened. */
-  async start(endpoints: readonly Endpoint[]): Promise<void> {
-    const { sockets, log } = this.#options;
-    const onError = (error: SennitError): void => log.error({ code: error.code }, "cannot accept");
-    try {
-      for (const local of endpoints) {
-        const listener = await sockets.listen({ transport: "mptcp", local, onError }, this.#onConnection);
-        this.#listeners.push(listener);
-        log.info({ local: formatEndpoint(listener.local) }, "listening for routers");
-      }
-    } catch (error) {
-      await this.#closeListeners();
-      throw error;
-    }
+  start(endpoints: readonly Endpoint[]): Promise<void> {
+    return this.#door.open(endpoints);
   }
 
   /** Stops listening and ends all sessions. */
   async stop(): Promise<void> {
     this.#stop.abort(new SennitError("network", "stopping", "the server is stopping"));
-    await this.#closeListeners();
+    await this.#door.close();
     for (const { session } of this.#sessions.values()) session.close();
     this.#sessions.clear();
   }
 
-  async #closeListeners(): Promise<void> {
-    const listeners = this.#listeners;
-    this.#listeners = [];
-    await Promise.all(listeners.map((listener) => listener.close()));
+  /** Takes in a connection whose HELLO was read and admitted elsewhere, and is still to come from `secured`. */
+  async receive(connection: Connection, secured: Secured, router: KnownRouter): Promise<void> {
+    await this.#greet(connection, secured, this.#stop.signal, { admit: () => router });
   }
 
-  readonly #onConnection = (connection: Connection): void => {
+  async #shake(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { admission, context } = this.#options;
+    const secured = await tlsAccept(connection, context, signal);
+    await this.#greet(connection, secured, signal, admission);
+  }
+
+  async #greet(
+    connection: Connection,
+    secured: Secured,
+    signal: AbortSignal,
+    admission: Pick<Admission, "admit">,
+  ): Promise<void> {
     const remote = formatEndpoint(connection.remote);
-    // Before TLS listens to it, an early RST must not be nobody's.
-    connection.stream.on("error", () => undefined);
-    if (this.#handshakes >= MAX_HANDSHAKES) {
-      connection.reset();
-      this.#options.log.warn(
-        { remote, handshakes: this.#handshakes },
-        "refused: too many handshakes at a time",
-      );
-      return;
-    }
-    this.#handshakes++;
-    this.#shake(connection, remote)
-      .catch((error: unknown) => {
-        const code = error instanceof SennitError ? error.code : "failed";
-        this.#options.log.warn({ remote, code, why: messageOf(error) }, "refused");
-      })
-      .finally(() => this.#handshakes--);
-  };
-
-  async #shake(connection: Connection, remote: string): Promise<void> {
-    const limit = new AbortController();
-    const cancel = this.#options.clock.after(HANDSHAKE_MS, () => {
-      limit.abort(new SennitError("peer", "hello-timeout", `no HELLO within ${HANDSHAKE_MS / 1000} s`));
+    await acceptHandshake(connection, secured, {
+      transport: connection.info()?.mptcp === true ? "mptcp" : "tcp",
+      clock: this.#options.clock,
+      signal,
+      judge: (hello) => this.#judge(hello, admission.admit(hello)),
+      adopt: (carrier, hello) => this.#adopt(carrier, hello, admission.admit(hello), remote),
     });
-    try {
-      await acceptHandshake(connection, {
-        transport: connection.info()?.mptcp === true ? "mptcp" : "tcp",
-        context: this.#options.context,
-        clock: this.#options.clock,
-        signal: AbortSignal.any([limit.signal, this.#stop.signal]),
-        judge: (hello) => this.#judge(hello),
-        adopt: (carrier, hello) => this.#adopt(carrier, hello, remote),
-      });
-    } finally {
-      cancel();
-    }
   }
 
-  #judge(hello: Hello): Buffer {
-    const router = this.#options.admission.admit(hello);
+  #judge(hello: Hello, router: KnownRouter): Buffer {
     const known = this.#sessions.get(keyOf(router, hello));
     if (known === undefined && this.#sessions.size >= MAX_SESSIONS)
       throw turnedAway(Reject.BUSY, "too many sessions");
@@ -139,8 +103,7 @@ export class Acceptor {
     return this.#options.instance;
   }
 
-  #adopt(carrier: Carrier, hello: Hello, remote: string): void {
-    const router = this.#options.admission.admit(hello);
+  #adopt(carrier: Carrier, hello: Hello, router: KnownRouter, remote: string): void {
     const key = keyOf(router, hello);
     let peer = this.#sessions.get(key);
     if (peer === undefined) {

@@ -10,6 +10,7 @@ import { dataHeader } from "../../test/relay/dataheader.ts";
 import { decodeReject, encodeHello, rawPublicKey, type HelloFields } from "../wire/hello.ts";
 import type { CarrierUser } from "./carrier.ts";
 import { acceptHandshake, dialHandshake } from "./handshake.ts";
+import { tlsAccept } from "./tls.ts";
 
 const SESSION = Buffer.alloc(16, 5);
 /** More than any time limit of the door. */
@@ -358,19 +359,19 @@ describe("handing over", () => {
       carrierClosed: () => undefined,
     };
     await server.listen({ transport: "tcp", local: { address: "192.0.2.3", port: 443 } }, (connection) => {
-      accepted.push(
-        acceptHandshake(connection, {
+      const { signal } = new AbortController();
+      const shake = async (): Promise<void> =>
+        acceptHandshake(connection, await tlsAccept(connection, CONTEXT, signal), {
           transport: "tcp",
           clock: door.clock,
-          signal: new AbortController().signal,
-          context: CONTEXT,
+          signal,
           judge: () => Buffer.alloc(16),
           adopt: (carrier) => {
             carrier.use(nobody);
             for (const nonce of [1, 2, 3]) carrier.send({ kind: "ping", nonce });
           },
-        }),
-      );
+        });
+      accepted.push(shake());
     });
     const remote = { address: "192.0.2.3", port: 443 };
     const connection = await door.client.dial({ transport: "tcp", remote, timeoutMs: 1000 });

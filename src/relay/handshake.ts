@@ -1,5 +1,4 @@
 import type { KeyObject } from "node:crypto";
-import type { SecureContext } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Connection, Transport } from "../linux/sockets.ts";
@@ -22,7 +21,7 @@ import {
 } from "../wire/hello.ts";
 import { Carrier } from "./carrier.ts";
 import type { Channel } from "./channel.ts";
-import { tlsAccept, tlsDial } from "./tls.ts";
+import { tlsDial, type Secured } from "./tls.ts";
 
 interface HandshakeOptions {
   readonly transport: Transport;
@@ -44,7 +43,6 @@ export interface DialHandshake extends HandshakeOptions {
 }
 
 export interface AcceptHandshake extends HandshakeOptions {
-  readonly context: SecureContext;
   /** Decides on a HELLO whose form, version and signature are right; answers with our instance id, or throws `turnedAway`. */
   readonly judge: (hello: Hello) => Buffer;
   readonly adopt: (carrier: Carrier, hello: Hello) => void;
@@ -57,8 +55,8 @@ export function turnedAway(code: (typeof Reject)[keyof typeof Reject], message: 
 
 /** TLS, HELLO and WELCOME from the dialling side. Rejects with class `peer` or `network`; the connection is closed then. */
 export async function dialHandshake(connection: Connection, options: DialHandshake): Promise<void> {
-  const { channel, exporter } = await tlsDial(connection, options.pin, options.signal);
-  const carrier = carrierOn(connection, channel, options.number, options);
+  const secured = await tlsDial(connection, options.pin, options.signal);
+  const carrier = carrierOn(connection, secured.open(), options.number, options);
   const answered = firstFrame(
     carrier,
     options.signal,
@@ -73,21 +71,24 @@ export async function dialHandshake(connection: Connection, options: DialHandsha
       invite: options.invite,
     },
     options.privateKey,
-    exporter,
+    secured.exporter,
   );
   carrier.send({ kind: "hello", body });
   await answered;
 }
 
 /**
- * The same from the accepting side: the other end is told why, where it speaks our language at all. A connection that
- * was told closes by itself once it has sent that; no RST may overtake it.
+ * HELLO and WELCOME from the accepting side: the other end is told why not, where it speaks our language at all. A
+ * connection that was told closes by itself once it has sent that; no RST may overtake it.
  */
-export async function acceptHandshake(connection: Connection, options: AcceptHandshake): Promise<void> {
-  const { channel, exporter } = await tlsAccept(connection, options.context, options.signal);
-  const carrier = carrierOn(connection, channel, 0, options);
+export async function acceptHandshake(
+  connection: Connection,
+  secured: Secured,
+  options: AcceptHandshake,
+): Promise<void> {
+  const carrier = carrierOn(connection, secured.open(), 0, options);
   const take = (frame: Frame): void => {
-    const { hello, version } = readHello(frame, exporter);
+    const { hello, version } = readHello(frame, secured.exporter);
     const instance = options.judge(hello);
     carrier.number = hello.carrier;
     carrier.send({ kind: "welcome", body: encodeWelcome({ version, features: FEATURES, instance }) });
@@ -96,7 +97,11 @@ export async function acceptHandshake(connection: Connection, options: AcceptHan
   await firstFrame(carrier, options.signal, take, (error) => refuse(carrier, error));
 }
 
-function readHello(frame: Frame, exporter: Buffer): { readonly hello: Hello; readonly version: number } {
+/** HELLO as the first frame of a connection, signed for it. Throws what to answer where it is not. */
+export function readHello(
+  frame: Frame,
+  exporter: Buffer,
+): { readonly hello: Hello; readonly version: number } {
   if (frame.kind !== "hello") throw malformed("malformed", `the first frame is ${frame.kind}, not HELLO`);
   const offered = offeredVersions(frame.body);
   const version = commonVersion(offered);

@@ -9,7 +9,7 @@ import type { Channel } from "./channel.ts";
 import { HandshakePipe } from "./handshakepipe.ts";
 import { pinOf, type ServerIdentity } from "./identity.ts";
 import { StreamChannel } from "./streamchannel.ts";
-import { TlsChannel } from "./tlschannel.ts";
+import { TlsChannel, type TlsState } from "./tlschannel.ts";
 import { suiteOf } from "./tlsrecords.ts";
 
 /** AES-128 first: the fastest with AES instructions; ChaCha20 for boards without them (a router may put it first). */
@@ -28,9 +28,17 @@ export function serverContext(identity: ServerIdentity): SecureContext {
 
 /** What a TLS handshake leads to. */
 export interface Secured {
-  readonly channel: Channel;
   /** 32 bytes that only the two ends of this connection know (RFC 8446 section 7.5). */
   readonly exporter: Buffer;
+  /** With it, another thread can go on (`securedBy`); undefined where Node's own TLS has to. */
+  readonly state: TlsState | undefined;
+  /** To be called once. */
+  open(): Channel;
+}
+
+/** Goes on with a connection on which the handshake was done elsewhere. */
+export function securedBy(connection: Connection, exporter: Buffer, state: TlsState): Secured {
+  return { exporter, state, open: () => new TlsChannel(connection, state) };
 }
 
 /**
@@ -105,7 +113,7 @@ async function secured(
   secrets: ReadonlyMap<string, Buffer>,
 ): Promise<Secured> {
   const exporter = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
-  if (!direct()) return { channel: new StreamChannel(socket), exporter };
+  if (!direct()) return { exporter, state: undefined, open: () => new StreamChannel(socket) };
   const suite = suiteOf(socket.getCipher().standardName);
   const [ours, theirs] = side === "dial" ? (["CLIENT", "SERVER"] as const) : (["SERVER", "CLIENT"] as const);
   const sendSecret = secrets.get(`${ours}_TRAFFIC_SECRET_0`);
@@ -116,7 +124,7 @@ async function secured(
   }
   const early = await pipe.takeOver();
   socket.destroy();
-  return { channel: new TlsChannel(connection, { suite, sendSecret, receiveSecret, early }), exporter };
+  return securedBy(connection, exporter, { suite, sendSecret, receiveSecret, early });
 }
 
 function handshake(
