@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly onOpen: (flow: Flow) => void;
   /** A flow that we opened could not be. */
   readonly onRefused?: (flow: Flow, reason: Refusal) => void;
+  /** The peer thinks so of a subflow. */
+  readonly onVerdict?: (verdict: Frame & { kind: "verdict" }) => void;
   /** A carrier came or went, or the peer began or ceased to answer. */
   readonly onCarriers?: () => void;
 }
@@ -212,6 +214,9 @@ export class Session implements FlowHost, CarrierUser {
       case "goaway":
         carrier.peerDraining = true;
         this.drain(carrier);
+        return;
+      case "verdict":
+        this.#options.onVerdict?.(frame);
         return;
       case "open":
         this.#onOpen(frame, carrier);

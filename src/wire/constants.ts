@@ -40,6 +40,7 @@ export const FrameType = {
   PING: 0x04,
   PONG: 0x05,
   GOAWAY: 0x06,
+  VERDICT: 0x08,
   OPEN: 0x10,
   OPENED: 0x11,
   REFUSED: 0x12,
@@ -55,9 +56,16 @@ export const FrameType = {
 export const ReservedFrameType = {
   /** The keys of the datagram tunnel. */
   KEY_EPOCH: 0x20,
-  /** What each end thinks of a path. */
-  VERDICT: 0x21,
 } as const;
+
+/** What one end thinks of a subflow, from the bytes that it was not answered for. */
+export const Verdict = {
+  /** It may be well yet: use another where there is one. */
+  SUSPECT: 1,
+  /** It is over, and this end has ended it. */
+  DEAD: 2,
+} as const;
+export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
 /** In ACK: the FIN was delivered as well, nothing more is expected in this direction. */
 export const ACK_FIN = 0x01;

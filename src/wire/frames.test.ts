@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HEADER_BYTES, Refusal, ResetReason, TrafficClass } from "./constants.ts";
+import { HEADER_BYTES, Refusal, ResetReason, TrafficClass, Verdict } from "./constants.ts";
 import { decodeFrame, encodeFrame, readHeader, type Frame } from "./frames.ts";
 import { anyFrame } from "../../test/relay/arbitraries.ts";
 
@@ -55,6 +55,11 @@ describe("frames", () => {
       name: "ATTACH",
       hex: "17000008 00000003 0000000000000400 00000002 00010000",
       frame: { kind: "attach", flow: 3, epoch: 2, offset: 1024, window: 65_536 },
+    },
+    {
+      name: "VERDICT",
+      hex: "08000002 00000000 0000000000000003 0702",
+      frame: { kind: "verdict", carrier: 3, addressId: 7, verdict: Verdict.DEAD },
     },
     {
       name: "PING",

@@ -6,6 +6,7 @@ import {
   type Refusal,
   type ResetReason,
   type TrafficClass,
+  type Verdict,
 } from "./constants.ts";
 import { decodeTarget, encodeTarget, type Target } from "./address.ts";
 import { malformed, readOffset, Reader, writeOffset } from "./bytes.ts";
@@ -15,6 +16,14 @@ export type Frame =
   | { readonly kind: "hello" | "welcome" | "reject"; readonly body: Buffer }
   | { readonly kind: "ping" | "pong"; readonly nonce: number }
   | { readonly kind: "goaway" }
+  | {
+      readonly kind: "verdict";
+      /** Number of the carrier whose subflow is meant: any carrier of the session may tell. */
+      readonly carrier: number;
+      /** The dialling side's name for that subflow's address (RFC 8684 section 3.2). */
+      readonly addressId: number;
+      readonly verdict: Verdict;
+    }
   | {
       readonly kind: "open";
       readonly flow: number;
@@ -98,6 +107,8 @@ export function encodeFrame(f: Frame): Buffer {
       return frame(FrameType.PONG, 0, CARRIER_FLOW, f.nonce);
     case "goaway":
       return frame(FrameType.GOAWAY, 0, CARRIER_FLOW, 0);
+    case "verdict":
+      return frame(FrameType.VERDICT, 0, CARRIER_FLOW, f.carrier, Buffer.of(f.addressId, f.verdict));
     case "open":
       return frame(
         FrameType.OPEN,
@@ -150,6 +161,14 @@ function decodeBody(type: number, flags: number, flow: number, offset: number, r
       return { kind: "pong", nonce: offset };
     case FrameType.GOAWAY:
       return { kind: "goaway" };
+    case FrameType.VERDICT:
+      return {
+        kind: "verdict",
+        carrier: offset,
+        addressId: reader.u8(),
+        // A receiver heeds those it knows.
+        verdict: reader.u8() as Verdict,
+      };
     case FrameType.OPEN:
       return {
         kind: "open",

@@ -6,6 +6,7 @@ import {
   type Refusal,
   type ResetReason,
   type TrafficClass,
+  type Verdict,
 } from "../../src/wire/constants.ts";
 import type { Target } from "../../src/wire/address.ts";
 import type { Frame } from "../../src/wire/frames.ts";
@@ -32,6 +33,12 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ kind: fc.constantFrom("hello", "welcome", "reject"), body: bytes(MAX_CONTROL_BYTES) }),
   fc.record({ kind: fc.constantFrom("ping", "pong"), nonce: offset }),
   fc.constant({ kind: "goaway" } as const),
+  fc.record({
+    kind: fc.constant("verdict"),
+    carrier: u32,
+    addressId: fc.integer({ min: 0, max: 255 }),
+    verdict: fc.integer({ min: 0, max: 255 }).map((n) => n as Verdict),
+  }),
   fc.record({
     kind: fc.constant("open"),
     flow,
