@@ -8,6 +8,7 @@ const carrier: CarrierReport = {
   number: 1,
   transport: "mptcp",
   mptcp: true,
+  way: "fibre",
   draining: false,
   flows: 0,
   queuedBytes: 0,

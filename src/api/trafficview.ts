@@ -1,4 +1,4 @@
-import type { DataReport } from "../control/messages.ts";
+import type { CarrierReport, DataReport } from "../control/messages.ts";
 import { Ages } from "../control/ages.ts";
 import { Rates, type Counter } from "../control/rates.ts";
 import type { CarrierStatus, SessionStatus, StatusReport, SubflowStatus, Traffic } from "./status.ts";
@@ -68,7 +68,7 @@ export class TrafficView {
         session: session.peer,
         transport: carrier.transport,
         mptcp: carrier.mptcp,
-        wan: null,
+        wan: onlyWanOf(carrier),
         state: { name: carrier.draining ? "draining" : "ready", ageMs: carrier.ageMs },
         flows: carrier.flows,
         queuedBytes: carrier.queuedBytes,
@@ -84,7 +84,7 @@ export class TrafficView {
       session.carriers.flatMap((carrier) =>
         carrier.subflows.map((subflow) => ({
           carrier: carrier.number,
-          wan: wanOf(subflow.localAddress),
+          wan: onlyWanOf(carrier) ?? wanOf(subflow.localAddress),
           local: subflow.local,
           remote: subflow.remote,
           rttMs: subflow.rttMs,
@@ -108,6 +108,9 @@ export function directed(
   const upIs = downIs === "in" ? "out" : "in";
   return { rate: { down: rate[downIs], up: rate[upIs] }, bytes: { down: bytes[downIs], up: bytes[upIs] } };
 }
+
+/** A plain connection has one WAN, which its address need not tell: another may have the same. */
+const onlyWanOf = ({ mptcp, way }: CarrierReport): string | null => (mptcp ? null : way);
 
 function carrierKey(session: string, number: number): string {
   return `carrier ${session} ${number}`;

@@ -16,7 +16,14 @@ export const routerOrders = z.strictObject({
   pin: hex(32),
   invite: z.strictObject({ id: hex(8), secret: hex(24) }),
   endpoints: z.array(endpoint),
-  ways: z.array(z.strictObject({ name: z.string(), localAddress: z.string(), backup: z.boolean() })),
+  ways: z.array(
+    z.strictObject({
+      name: z.string(),
+      localAddress: z.string(),
+      backup: z.boolean(),
+      device: z.string().optional(),
+    }),
+  ),
   carriers: z.int(),
   /** Where to listen for intercepted connections; null lets the kernel choose. */
   ports: ports.nullable(),
@@ -67,6 +74,8 @@ const carrierReport = z.object({
   number: z.int(),
   transport: z.enum(["mptcp", "tcp"]),
   mptcp: z.boolean(),
+  /** On a router: the way it began on, and with plain TCP the only one. */
+  way: z.string().nullable(),
   draining: z.boolean(),
   flows: z.int(),
   queuedBytes: z.number(),

@@ -81,8 +81,8 @@ function prepareDial(fd: number, options: DialOptions, remoteAddress: string): v
       throw socketError("EAFNOSUPPORT", `connect ${local} to ${remoteAddress}`);
     }
     // The port is then chosen by connect(2), unique per destination: 28,000 connections to each, not in all.
-    setInt(fd, IP_BIND_ADDRESS_NO_PORT, 1);
-    bindTo(fd, { address: local, port: 0 });
+    if (options.localPort === undefined) setInt(fd, IP_BIND_ADDRESS_NO_PORT, 1);
+    bindTo(fd, { address: local, port: options.localPort ?? 0 });
   }
 }
 

@@ -36,6 +36,8 @@ export interface DialOptions {
   readonly paths?: "kernel" | "ours";
   /** Source address; must be one of this host's, and of the remote's family. */
   readonly localAddress?: string;
+  /** Source port of `localAddress`; EADDRINUSE where it is taken. The kernel chooses one unless told. */
+  readonly localPort?: number;
   /** Device that the connection is bound to, whatever the routing table prefers (SO_BINDTODEVICE). */
   readonly device?: string;
   /** Firewall mark for policy routing (SO_MARK); needs CAP_NET_ADMIN. */

@@ -33,15 +33,17 @@ export function usablePaths(
   const owners = new Map<string, string>();
   for (const [index, wan] of intent.wans.entries()) {
     const link = observed.links.find(({ name }) => name === wan.device);
-    if (wan.role === "off" || !link?.up || !link.carrier) continue;
+    if (wan.role === "off" || link === undefined) continue;
     for (const family of FAMILIES) {
       const path = pathOf(wan, index, family, link, observed);
-      if (path === undefined) continue;
-      const owner = owners.get(path.address.address);
-      paths.push({ ...path, twin: owner !== undefined });
-      if (owner === undefined) owners.set(path.address.address, wan.name);
-      else problems.push(sameAddress(path, owner));
+      const owner = path && owners.get(path.address.address);
+      if (path !== undefined) {
+        paths.push({ ...path, twin: owner !== undefined });
+        if (owner !== undefined) problems.push(sameAddress(path, owner));
+      }
     }
+    // Also one that cannot carry now: when it can, nothing is to change for the other.
+    for (const { address } of link.addresses) if (!owners.has(address)) owners.set(address, wan.name);
   }
   return { paths, problems };
 }
@@ -53,6 +55,7 @@ function pathOf(
   link: Link,
   observed: Observations,
 ): Omit<WanPath, "twin"> | undefined {
+  if (!link.up || !link.carrier) return undefined;
   const ways = observed.defaultRoutes.filter(
     (route) => route.family === family && route.device === wan.device,
   );
@@ -95,12 +98,12 @@ const isOnLink = (gateway: string, link: Link): boolean =>
 
 /**
  * Stick modems all give out the same address. Neither a `from` rule nor a subflow, which is known by its addresses, can
- * tell two of them apart, so the second one is left to sockets that are bound to its device.
+ * tell two of them apart, so the second one is left to plain TCP connections that are bound to its device.
  */
 function sameAddress({ wan, address }: Omit<WanPath, "twin">, owner: string): Problem {
   return {
     code: "wan-same-address",
     wan: wan.name,
-    message: `WAN ${wan.name} (${wan.device}) has the address ${address.address}, which WAN ${owner} has already: left out of MPTCP`,
+    message: `WAN ${wan.name} (${wan.device}) has the address ${address.address}, which WAN ${owner} has already: it is used beside Multipath TCP, by plain connections`,
   };
 }

@@ -61,6 +61,8 @@ const header = Buffer.alloc(HEADER_BYTES);
 export class Carrier implements Lane {
   /** Its number in the session; the accepting side learns it from HELLO. */
   number: number;
+  /** At the dialling side, the name of the way that it began on; with plain TCP it has no other. */
+  way: string | undefined;
   readonly transport: Transport;
   readonly remote: Endpoint;
   readonly local: Endpoint;

@@ -10,7 +10,7 @@ import { dialHandshake } from "./handshake.ts";
 import type { Session } from "./session.ts";
 
 /** A way out that the first subflow of a carrier may take. */
-type FirstWay = Pick<Way, "name" | "localAddress">;
+type FirstWay = Pick<Way, "name" | "localAddress" | "device">;
 
 /** What to dial, and how many times. May change while the pool runs. */
 export interface PoolTarget {
@@ -144,9 +144,11 @@ export class CarrierPool {
     const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
     try {
       const remote = await unlessAborted(this.#endpoint(way, attempt), signal);
+      const { device } = way;
+      const transport = device === undefined ? "mptcp" : "tcp";
       const connection = await sockets.dial({
-        transport: "mptcp",
-        paths: "ours",
+        transport,
+        ...(device === undefined ? { paths: "ours" } : { device }),
         remote,
         localAddress: way.localAddress,
         timeoutMs: DIAL_MS,
@@ -155,12 +157,13 @@ export class CarrierPool {
         notSentLowat: NOTSENT_LOWAT_BYTES,
       });
       await dialHandshake(connection, {
-        transport: "mptcp",
+        transport,
         ...this.#options,
         session: session.id,
         number,
         signal,
         adopt: (carrier) => {
+          carrier.way = way.name;
           this.#young.add(carrier);
           session.addCarrier(carrier);
         },

@@ -23,6 +23,7 @@ function reportCarrier(carrier: Carrier, now: number) {
     number: carrier.number,
     transport: carrier.transport,
     mptcp: info?.mptcp ?? false,
+    way: carrier.way ?? null,
     draining: carrier.draining,
     flows: carrier.flows.size,
     queuedBytes: carrier.queuedBytes,

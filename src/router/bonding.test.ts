@@ -4,13 +4,12 @@ import { bondingProblems } from "./bonding.ts";
 
 const ADDRESSES = { fibre: "192.168.1.2", lte: "192.168.8.2" } as const;
 type Wan = keyof typeof ADDRESSES;
-const wanOf = (address: string): string | null =>
-  Object.entries(ADDRESSES).find(([, own]) => own === address)?.[0] ?? null;
 
 const carrier = (number: number, mptcp: boolean, ...wans: readonly Wan[]): CarrierReport => ({
   number,
   transport: "mptcp",
   mptcp,
+  way: wans[0] ?? null,
   draining: false,
   flows: 0,
   queuedBytes: 0,
@@ -31,27 +30,24 @@ const carrier = (number: number, mptcp: boolean, ...wans: readonly Wan[]): Carri
 });
 
 const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) =>
-  bondingProblems(
-    {
-      pid: 1,
-      rssBytes: 0,
-      heldBytes: 0,
-      limitBytes: 0,
-      sessions: [{ id: "00", peer: "server", label: "server", ageMs: 60_000, flows: 0, carriers }],
-      counts: { opened: 0, refused: 0, reset: 0 },
-      bytesIn: 0,
-      bytesOut: 0,
-      intercepting: null,
-      enrolments: [],
-      unused,
-      trouble: null,
-    },
-    wanOf,
-  );
+  bondingProblems({
+    pid: 1,
+    rssBytes: 0,
+    heldBytes: 0,
+    limitBytes: 0,
+    sessions: [{ id: "00", peer: "server", label: "server", ageMs: 60_000, flows: 0, carriers }],
+    counts: { opened: 0, refused: 0, reset: 0 },
+    bytesIn: 0,
+    bytesOut: 0,
+    intercepting: null,
+    enrolments: [],
+    unused,
+    trouble: null,
+  });
 
 test("all is well while carriers use all WANs, and nothing is told of a data process that is gone", () => {
   expect(problems([carrier(1, true, "fibre", "lte")])).toEqual([]);
-  expect(bondingProblems(undefined, wanOf)).toEqual([]);
+  expect(bondingProblems(undefined)).toEqual([]);
 });
 
 describe("a WAN that carriers lack is told", () => {

@@ -6,15 +6,12 @@ type Problem = StatusReport["problems"][number];
 /** So many repairs without success point to something that no repair from here reaches. */
 const MANY_REPAIRS = 3;
 
-/** Where the carriers do not use all WANs, as the data process tells it. `wanOf` names the WAN with that address. */
-export function bondingProblems(
-  report: DataReport | undefined,
-  wanOf: (localAddress: string) => string | null,
-): readonly Problem[] {
+/** Where the carriers do not use all WANs, as the data process tells it. */
+export function bondingProblems(report: DataReport | undefined): readonly Problem[] {
   const carriers = (report?.sessions ?? []).flatMap((session) => session.carriers);
   const stripped = carriers
     .filter((carrier) => fellBack(carrier) && !carrier.draining)
-    .flatMap(({ subflows }) => subflows.map(({ localAddress }) => wanOf(localAddress) ?? localAddress));
+    .flatMap(({ way }) => way ?? []);
   return [
     ...[...new Set(stripped)].map((wan) =>
       mptcpStripped(wan, stripped.filter((name) => name === wan).length),

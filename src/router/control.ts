@@ -124,7 +124,7 @@ export class RouterControl {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
     const wans = wanStatus(this.#intent(), this.#observed, this.#counters, this.#rates, this.#ages, now);
-    const bonding = bondingProblems(this.#report, this.#wanOf);
+    const bonding = bondingProblems(this.#report);
     const problems = [...this.#problems, ...this.#troubles(wans), ...bonding];
     return {
       role: "router",
@@ -238,12 +238,12 @@ export class RouterControl {
       ...membership,
       endpoints: [...membership.endpoints],
       ways: paths
-        .filter(({ twin }) => !twin)
-        .sort((a, b) => rank[a.wan.role] - rank[b.wan.role])
-        .map(({ wan, address }) => ({
+        .toSorted((a, b) => rank[a.wan.role] - rank[b.wan.role])
+        .map(({ wan, address, twin }) => ({
           name: wan.name,
           localAddress: address.address,
           backup: wan.role === "backup",
+          ...(twin && { device: wan.device }),
         })),
       carriers: config.relay.carriers,
       ports: this.#ports,

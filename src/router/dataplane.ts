@@ -70,7 +70,7 @@ export class RouterDataPlane implements DataPlane {
     if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
     this.#gate.prefer(orders.ports);
     this.#belongTo(orders);
-    this.#subflows.update(orders.ways);
+    this.#subflows.update(orders.ways.filter(({ device }) => device === undefined));
     this.#pool?.update({ endpoints: orders.endpoints, ways: orders.ways, size: orders.carriers });
   }
 

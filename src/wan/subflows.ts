@@ -9,6 +9,11 @@ export interface Way {
   readonly localAddress: string;
   /** To be used only while no other WAN works. */
   readonly backup: boolean;
+  /**
+   * Set where another way has the same address. Nothing but the device tells the two apart, so no subflow of Multipath
+   * TCP can go this way, only plain connections that are bound to it.
+   */
+  readonly device?: string | undefined;
 }
 
 /** What a carrier is for right now: quiet ones keep to the best way, bulk takes all there are. */

@@ -295,6 +295,19 @@ export function socketsContract(name: string, makeWorld: () => Promise<World>): 
         expect(bound.local.address).toBe(CLIENT[family]);
       });
 
+      it("leaves from the port it is told, again and again, but not twice at a time", async () => {
+        const { local: remote } = await listen(transport, SERVER[family]);
+        const from = { transport, remote, localAddress: CLIENT[family], localPort: 40_001 };
+        await world.silence(true);
+        for (const timeoutMs of [100, 100]) {
+          const first = refusal(dial({ ...from, timeoutMs }));
+          expect(await refusal(dial(from))).toBe("config EADDRINUSE");
+          expect(await first).toBe("network ETIMEDOUT");
+        }
+        await world.silence(false);
+        expect((await dial(from)).local).toEqual({ address: CLIENT[family], port: 40_001 });
+      });
+
       it("refuses a device that is not there and addresses that are not ours", async () => {
         const { local: remote } = await listen(transport, SERVER[family]);
         expect(await refusal(dial({ transport, remote, device: "nosuchdev" }))).toBe("config ENODEV");

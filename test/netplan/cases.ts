@@ -88,6 +88,22 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
     },
   },
   {
+    name: "twin-sticks-one-out",
+    devices: { lan0: ["192.168.1.1/24"], stick0: ["192.168.8.100/24"], stick1: ["192.168.8.100/24"] },
+    unplugged: ["stick0"],
+    defaults: ["stick0 via 192.168.8.1", "stick1 via 192.168.8.1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        { name: "first", device: "stick0", role: "active" },
+        { name: "second", device: "stick1", role: "active" },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "open",
+    },
+  },
+  {
     name: "ipv4-beside-ipv6",
     devices: {
       lan0: ["192.168.1.1/24", "fd00:1::1/64"],

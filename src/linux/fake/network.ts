@@ -58,6 +58,8 @@ export class FakeNetwork {
   readonly #hosts = new Map<string, Host>();
   readonly #links = new Set<Link>();
   readonly #reachability = new Map<string, Reachability>();
+  /** Local ends of what is dialled or connected. */
+  readonly #bound = new Set<string>();
   #lastPort = FIRST_EPHEMERAL - 1;
   /** True where a middlebox strips the option: new MPTCP connections fall back to plain TCP. */
   stripMptcp = false;
@@ -121,29 +123,38 @@ export class FakeNetwork {
     const aborted = (): SennitError =>
       new SennitError("network", "aborted", `${what}: no longer wanted`, { cause: signal?.reason });
     if (signal?.aborted === true) throw aborted();
-    const client = { address: this.#sourceFor(host, options, remote.address), port: this.#nextPort() };
+    const client = this.#clientFor(host, options, remote.address);
     return new Promise((resolve, reject) => {
       const settle = (then: () => void): void => {
         signal?.removeEventListener("abort", onAbort);
         for (const stop of timers) stop();
         then();
       };
-      const onAbort = (): void => settle(() => reject(aborted()));
+      const fail = (error: SennitError): void =>
+        settle(() => {
+          this.#bound.delete(formatEndpoint(client));
+          reject(error);
+        });
+      const onAbort = (): void => fail(aborted());
       const answer = (): void => {
         const reachability = this.#between(client.address, remote.address);
         if (reachability === "silent") return;
         const listening = this.#listenerFor(host, remote);
         if (reachability === "unreachable" || listening === "nobody") {
-          settle(() => reject(socketError("EHOSTUNREACH", what)));
-        } else if (listening === undefined) settle(() => reject(socketError("ECONNREFUSED", what)));
+          fail(socketError("EHOSTUNREACH", what));
+        } else if (listening === undefined) fail(socketError("ECONNREFUSED", what));
         else {
           const mptcp = !this.stripMptcp && transport === "mptcp" && listening.options.transport === "mptcp";
           const ownPaths = options.paths === "ours";
-          settle(() => resolve(this.#connect(listening, { client, server: remote, mptcp, ownPaths })));
+          settle(() =>
+            resolve(
+              this.#connect(listening, { client, server: remote, device: options.device, mptcp, ownPaths }),
+            ),
+          );
         }
       };
       const timers = [
-        this.#clock.after(timeoutMs, () => settle(() => reject(socketError("ETIMEDOUT", what)))),
+        this.#clock.after(timeoutMs, () => fail(socketError("ETIMEDOUT", what))),
         this.#soon(answer),
       ];
       signal?.addEventListener("abort", onAbort);
@@ -153,7 +164,10 @@ export class FakeNetwork {
   #connect(listening: Listening, ends: LinkEnds): Connection {
     const link = new Link(this.#clock, this.#latencyMs, ends);
     this.#links.add(link);
-    link.onClosed(() => this.#links.delete(link));
+    link.onClosed(() => {
+      this.#links.delete(link);
+      this.#bound.delete(formatEndpoint(link.client));
+    });
     listening.accept(link.serverEnd);
     return link.clientEnd;
   }
@@ -174,6 +188,17 @@ export class FakeNetwork {
     const listening: Listening = { local: { address, port }, options, accept };
     host.listening.add(listening);
     return { local: listening.local, close: async () => void host.listening.delete(listening) };
+  }
+
+  #clientFor(host: Host, options: DialOptions, remote: string): Endpoint {
+    const local = {
+      address: this.#sourceFor(host, options, remote),
+      port: options.localPort ?? this.#nextPort(),
+    };
+    const key = formatEndpoint(local);
+    if (this.#bound.has(key)) throw socketError("EADDRINUSE", `bind ${key}`);
+    this.#bound.add(key);
+    return local;
   }
 
   /** The source address, or the errno with which the kernel refuses the options. */

@@ -17,6 +17,8 @@ export interface FakeLink {
   readonly client: Endpoint;
   /** Where the client wanted to go. */
   readonly server: Endpoint;
+  /** The device that the client bound it to. */
+  readonly device: string | undefined;
   readonly mptcp: boolean;
   /** Of the client's subflows, those whose use waits until no other is left. */
   readonly backups: readonly Endpoint[];
@@ -30,6 +32,7 @@ export interface FakeLink {
 export interface LinkEnds {
   readonly client: Endpoint;
   readonly server: Endpoint;
+  readonly device: string | undefined;
   readonly mptcp: boolean;
   readonly ownPaths: boolean;
 }
@@ -38,6 +41,7 @@ export interface LinkEnds {
 export class Link implements FakeLink {
   readonly client: Endpoint;
   readonly server: Endpoint;
+  readonly device: string | undefined;
   readonly mptcp: boolean;
   readonly clientEnd: Connection;
   readonly serverEnd: Connection;
@@ -54,6 +58,7 @@ export class Link implements FakeLink {
   constructor(clock: Clock, latencyMs: number, ends: LinkEnds) {
     this.client = ends.client;
     this.server = ends.server;
+    this.device = ends.device;
     this.mptcp = ends.mptcp;
     this.#ownPaths = ends.ownPaths;
     const [up, down] = [new Wire(clock, latencyMs), new Wire(clock, latencyMs)];
@@ -66,10 +71,10 @@ export class Link implements FakeLink {
       return this.#subflows.map((one) => ({ local: one[near], remote: one[far] }));
     };
     this.clientEnd = endOf(client, { near: ends.client, far: ends.server }, ends.mptcp, () =>
-      subflows("client").map((one) => ({ ...tcpInfoOf(up, down, roundTripMs), ...one })),
+      subflows("client").map((one) => ({ ...tcpInfoOf(clock, up, down, roundTripMs), ...one })),
     );
     this.serverEnd = endOf(server, { near: ends.server, far: ends.client }, ends.mptcp, () =>
-      subflows("server").map((one) => ({ ...tcpInfoOf(down, up, roundTripMs), ...one })),
+      subflows("server").map((one) => ({ ...tcpInfoOf(clock, down, up, roundTripMs), ...one })),
     );
   }
 
@@ -209,7 +214,8 @@ const NO_SUBFLOW: ConnectionInfo = {
   subflows: [],
 };
 
-function tcpInfoOf(out: Wire, into: Wire, roundTripMs: number): TcpInfo {
+function tcpInfoOf(clock: Clock, out: Wire, into: Wire, roundTripMs: number): TcpInfo {
+  const now = clock.now();
   return {
     state: "established",
     lossState: "open",
@@ -221,8 +227,8 @@ function tcpInfoOf(out: Wire, into: Wire, roundTripMs: number): TcpInfo {
     lost: 0,
     cwndSegments: 10,
     lastDataSentMs: 0,
-    lastDataRecvMs: 0,
-    lastAckRecvMs: 0,
+    lastDataRecvMs: now - into.takenAt,
+    lastAckRecvMs: now - out.takenAt,
     rttMs: roundTripMs,
     rttVarMs: 0,
     minRttMs: roundTripMs,

@@ -28,10 +28,13 @@ export class Wire {
   #receiver: FakeStream | undefined;
   sentBytes = 0;
   takenBytes = 0;
+  /** When bytes were taken last, by the clock; at first, when it was made. */
+  takenAt: number;
 
   constructor(clock: Clock, latencyMs: number) {
     this.#clock = clock;
     this.#latencyMs = latencyMs;
+    this.takenAt = clock.now();
   }
 
   /** True while bytes that were sent have not been read. */
@@ -134,6 +137,7 @@ export class Wire {
     this.#queue.shift();
     this.#held -= next.what.length;
     this.takenBytes += next.what.length;
+    this.takenAt = this.#clock.now();
     this.#readerWaits = false;
     // push() may run the reader's code, and that may ask for more.
     if (receiver.push(next.what)) this.#readerWaits = true;
