@@ -108,7 +108,7 @@ export const sampleStatus: StatusReport = {
       traffic: traffic(11, 0.5),
     },
   ],
-  flows: { open: 12, opened: 3480, refused: 3, reset: 17 },
+  flows: { open: 12, opened: 3480, refused: 3, reset: 17, moved: 41, carriersLost: 5 },
   memory: { rssBytes: 201_326_592, bufferedBytes: 1_572_864, bufferLimitBytes: 67_108_864 },
   problems: [{ code: "wan-down", message: "dsl: no carrier", remedy: "plug the cable of eth2 in" }],
 };

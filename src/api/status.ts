@@ -107,6 +107,9 @@ export const statusSchema = z.object({
     opened: count,
     refused: count,
     reset: count,
+    /** Times a flow went on elsewhere because its carrier was lost, and carriers that were. */
+    moved: count,
+    carriersLost: count,
   }),
   memory: z.object({
     /** Resident sets of control and data process. */

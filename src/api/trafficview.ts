@@ -13,7 +13,7 @@ const NOTHING: TrafficParts = {
   sessions: [],
   carriers: [],
   subflows: [],
-  flows: { open: 0, opened: 0, refused: 0, reset: 0 },
+  flows: { open: 0, opened: 0, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
 };
 
 /** Turns what the data process reports into what the status shows of it: rates, directions, names of WANs. */

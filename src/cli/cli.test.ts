@@ -164,7 +164,7 @@ describe("status", () => {
       data     running for 1 h 2 min (pid 4242)
       session  server.example:443 up for 1 h 1 min, 2 carriers, 12 flows
       rate     down 141.0 Mbit/s, up 3.00 Mbit/s
-      flows    12 open; 3480 opened, 3 refused, 17 reset so far
+      flows    12 open; 3480 opened, 3 refused, 17 reset, 41 moved so far
       memory   192 MiB; buffers 1.5 MiB of 64.0 MiB
 
       WAN    device  role    state              address                         down           up  total down  total up

@@ -48,7 +48,7 @@ function summary({ role, version, state, data, sessions, flows, memory, traffic 
     ["rate", `down ${formatRate(traffic.rate.down)}, up ${formatRate(traffic.rate.up)}`],
     [
       "flows",
-      `${flows.open} open; ${flows.opened} opened, ${flows.refused} refused, ${flows.reset} reset so far`,
+      `${flows.open} open; ${flows.opened} opened, ${flows.refused} refused, ${flows.reset} reset, ${flows.moved} moved so far`,
     ],
     [
       "memory",

@@ -112,7 +112,14 @@ export const dataReport = z.object({
   heldBytes: z.number(),
   limitBytes: z.number(),
   sessions: z.array(sessionReport),
-  counts: z.object({ opened: z.int(), refused: z.int(), reset: z.int() }),
+  counts: z.object({
+    opened: z.int(),
+    refused: z.int(),
+    reset: z.int(),
+    /** Times a flow went on elsewhere because its carrier was lost, and carriers that were. */
+    moved: z.int(),
+    carriersLost: z.int(),
+  }),
   /** All carriers there ever were, so that it only grows. */
   ...traffic,
   /** On a router: where connections are taken in; null while they are not. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
@@ -15,24 +16,30 @@ import { tlsAccept, type Secured } from "./tls.ts";
 /** Carriers of one session: the most a router may configure, and as many while it re-dials them. */
 const MAX_CARRIERS = 128;
 const MAX_SESSIONS = 10_000;
+const INSTANCE_BYTES = 16;
+const HOUSEKEEPING_MS = 1000;
+/** A session id begins with what all sessions of one data process of a router have in common. */
+const PROCESS_BYTES = 8;
 
 export interface PeerSession {
   readonly router: KnownRouter;
   readonly session: Session;
+  /** 16 random bytes, the session's alone: another tells the router that nothing is left of what it began. */
+  readonly instance: Buffer;
 }
 
 export interface AcceptorOptions {
   readonly sockets: Sockets;
   readonly context: SecureContext;
   readonly admission: Admission;
-  /** 16 random bytes, new at every start: tells routers that nothing is left of before. */
-  readonly instance: Buffer;
   readonly clock: Clock;
   readonly log: Log;
   /** Makes the session of a router that has none with this id; `onCarriers` is to be called when its carriers change. */
   readonly createSession: (router: KnownRouter, id: Buffer, onCarriers: () => void) => Session;
   /** A session is over. */
   readonly onEnded: (peer: PeerSession) => void;
+  /** What sessions without carriers may hold together (bytes). */
+  readonly graceBytes: number;
 }
 
 /** Takes carriers in at the door: shakes hands, finds the session each belongs to. */
@@ -41,6 +48,7 @@ export class Acceptor {
   readonly #sessions = new Map<string, PeerSession>();
   readonly #stop = new AbortController();
   readonly #door: Door;
+  #cancelHousekeeping: (() => void) | undefined;
 
   constructor(options: AcceptorOptions) {
     const { sockets, clock, log } = options;
@@ -56,12 +64,14 @@ export class Acceptor {
 
   /** Listens on every endpoint, or on none: a failure closes those that were opened. */
   start(endpoints: readonly Endpoint[]): Promise<void> {
+    this.#cancelHousekeeping ??= this.#options.clock.every(HOUSEKEEPING_MS, () => this.#endLonely());
     return this.#door.open(endpoints);
   }
 
   /** Stops listening and ends all sessions. */
   async stop(): Promise<void> {
     this.#stop.abort(new SennitError("network", "stopping", "the server is stopping"));
+    this.#cancelHousekeeping?.();
     await this.#door.close();
     for (const { session } of this.#sessions.values()) session.close();
     this.#sessions.clear();
@@ -100,36 +110,73 @@ export class Acceptor {
       throw turnedAway(Reject.BUSY, "too many sessions");
     if ((known?.session.carriers.size ?? 0) >= MAX_CARRIERS)
       throw turnedAway(Reject.BUSY, "too many carriers");
-    return this.#options.instance;
+    return (known ?? this.#begin(router, hello)).instance;
+  }
+
+  #begin(router: KnownRouter, hello: Hello): PeerSession {
+    const id = Buffer.from(hello.session);
+    const key = keyOf(router, hello);
+    const session = this.#options.createSession(router, id, () => this.#onCarriers(key));
+    const peer = { router, session, instance: randomBytes(INSTANCE_BYTES) };
+    this.#sessions.set(key, peer);
+    this.#options.log.info({ router: router.name, session: id.toString("hex") }, "session begins");
+    return peer;
   }
 
   #adopt(carrier: Carrier, hello: Hello, router: KnownRouter, remote: string): void {
-    const key = keyOf(router, hello);
-    let peer = this.#sessions.get(key);
-    if (peer === undefined) {
-      const id = Buffer.from(hello.session);
-      const session = this.#options.createSession(router, id, () => this.#onCarriers(key));
-      peer = { router, session };
-      this.#sessions.set(key, peer);
-      this.#options.log.info({ router: router.name, session: id.toString("hex") }, "session begins");
-    }
-    peer.session.addCarrier(carrier);
+    this.#sessions.get(keyOf(router, hello))?.session.addCarrier(carrier);
     this.#options.log.info(
       { router: router.name, carrier: carrier.number, remote, transport: carrier.transport },
       "carrier is up",
     );
   }
 
-  /** Flows die with their carriers, so a session without carriers is empty. */
+  /** A session whose last carrier is gone waits for the router, unless there is nothing to wait for. */
   #onCarriers(key: string): void {
     const peer = this.#sessions.get(key);
-    if (peer === undefined || peer.session.carriers.size > 0) return;
+    if (peer?.session.isEmpty === true) this.#end(key, peer, "nothing is left of it");
+  }
+
+  /** Ends sessions without carriers whose routers have begun others, and the oldest while they hold too much. */
+  #endLonely(): void {
+    const lonely = [...this.#sessions]
+      .filter(([, { session }]) => session.lonelySince !== undefined)
+      .sort(([, a], [, b]) => (a.session.lonelySince ?? 0) - (b.session.lonelySince ?? 0));
+    const present = new Set(
+      [...this.#sessions.values()]
+        .filter(({ session }) => session.lonelySince === undefined)
+        .map(({ router }) => router.id),
+    );
+    let held = lonely.reduce((sum, [, { session }]) => sum + session.heldBytes, 0);
+    for (const [key, peer] of lonely) {
+      const isTooMuch = held > this.#options.graceBytes;
+      if (peer.session.isEmpty) this.#end(key, peer, "nothing is left of it");
+      else if (present.has(peer.router.id) && this.#isSuperseded(peer))
+        this.#end(key, peer, "its router has started anew");
+      else if (isTooMuch) this.#end(key, peer, "too much is held for routers that are away");
+      if (isTooMuch) held -= peer.session.heldBytes;
+    }
+  }
+
+  /** Whether another data process of the same router is here: this one's is no more, or would be here as well. */
+  #isSuperseded({ router, session }: PeerSession): boolean {
+    return [...this.#sessions.values()].some(
+      (other) =>
+        other.router.id === router.id &&
+        other.session.lonelySince === undefined &&
+        !processOf(other.session).equals(processOf(session)),
+    );
+  }
+
+  #end(key: string, peer: PeerSession, why: string): void {
     this.#sessions.delete(key);
     peer.session.close();
     this.#options.onEnded(peer);
-    this.#options.log.info({ router: peer.router.name }, "session ends: its last carrier is gone");
+    this.#options.log.info({ router: peer.router.name, why }, "session ends");
   }
 }
+
+const processOf = ({ id }: Session): Buffer => id.subarray(0, PROCESS_BYTES);
 
 function keyOf(router: KnownRouter, hello: Hello): string {
   return `${router.id}/${hello.session.toString("hex")}`;

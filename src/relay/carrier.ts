@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { ConnectionInfo, Endpoint, Transport } from "../linux/sockets.ts";
+import { malformed } from "../wire/bytes.ts";
 import { FrameDecoder, type FrameSink } from "../wire/decoder.ts";
 import { FrameType, HEADER_BYTES } from "../wire/constants.ts";
 import { encodeFrame, writeHeader, type Frame } from "../wire/frames.ts";
@@ -75,8 +76,10 @@ export class Carrier implements Lane {
   peerDraining = false;
   bytesIn = 0;
   bytesOut = 0;
-  /** Flows riding on it. */
+  /** Flows that speak on it. */
   readonly flows = new Set<Flow>();
+  /** Up to where what was said on it has been heard, as its PONGs tell. */
+  heardUpTo = 0;
   /** Bytes per second in both directions, an average that halves every second. */
   rate = 0;
   #ratedBytes = 0;
@@ -145,6 +148,22 @@ export class Carrier implements Lane {
     this.#user = user;
   }
 
+  /** How far it was spoken on; grows with every frame. */
+  get position(): number {
+    return this.bytesOut;
+  }
+
+  /** Asks for a sign of life, which is a receipt as well: frames keep their order, so who answers has heard all before. */
+  ping(): void {
+    this.send({ kind: "ping", nonce: this.position });
+  }
+
+  /** A PONG came. Throws where it answers what was never asked. */
+  onPong(nonce: number): void {
+    if (nonce >= this.position) throw malformed("bad-pong", `PONG for ${nonce}, where nothing was said yet`);
+    this.heardUpTo = Math.max(this.heardUpTo, nonce);
+  }
+
   send(frame: Frame): void {
     if (this.#closed) return;
     const bytes = encodeFrame(frame);
@@ -169,9 +188,10 @@ export class Carrier implements Lane {
     this.#pump();
   }
 
-  leave(flow: Flow): void {
-    this.flows.delete(flow);
+  /** The flow speaks elsewhere, or no more: it is not asked again. False where it did not speak here. */
+  leave(flow: Flow): boolean {
     this.#turns.delete(flow);
+    return this.flows.delete(flow);
   }
 
   /** Brings `rate` up to date; to be called once a second. */
@@ -237,6 +257,14 @@ export class Carrier implements Lane {
   #pump(): void {
     if (this.#pumping || this.#turns.size === 0) return;
     this.#pumping = true;
+    try {
+      this.#takeTurns();
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #takeTurns(): void {
     const channel = this.#channel;
     const end = this.bytesOut + PUMP_BYTES;
     for (const flow of this.#turns) {
@@ -248,9 +276,8 @@ export class Carrier implements Lane {
       }
       this.#turns.delete(flow);
       // To the end of the line. A Set's iteration reaches what is added meanwhile.
-      if (flow.produce(TURN_BYTES) && !this.#closed) this.#turns.add(flow);
+      if (flow.produce(this, TURN_BYTES) && !this.#closed) this.#turns.add(flow);
     }
     if (channel.queuedBytes >= GATHER_BYTES) channel.flush();
-    this.#pumping = false;
   }
 }

@@ -10,21 +10,18 @@ import { malformed } from "../wire/bytes.ts";
 import type { Frame } from "../wire/frames.ts";
 import { Inbox } from "./inbox.ts";
 import type { LocalEnd } from "./localend.ts";
+import { Pace } from "./pace.ts";
 import { ReceiveBuffer } from "./receivebuffer.ts";
 import { SendBuffer, type Range } from "./sendbuffer.ts";
 
 /** What a flow needs of the carrier it rides on. */
 export interface Lane {
-  /** The flows that ride on it. */
-  readonly flows: Set<Flow>;
   /** Puts a frame behind what is queued already. */
   send(frame: Frame): void;
   /** Puts bytes of a flow behind what is queued already; only to be called from `produce`. */
   data(flow: number, range: Range): void;
   /** The flow has bytes or a FIN to send; the lane will call `produce` when it is this flow's turn. */
   ready(flow: Flow): void;
-  /** The flow is over or rides elsewhere: it must not be asked again. */
-  leave(flow: Flow): void;
 }
 
 /** What a flow needs of its session. */
@@ -33,12 +30,14 @@ export interface FlowHost {
   window(): number;
   /** True while this process holds more than it should: nothing more is to be read from local ends. */
   readonly exhausted: boolean;
+  /** A lane for a flow that has something to say; undefined where there is none: `ride` is called once there is. */
+  findLane(flow: Flow): Lane | undefined;
   /** Asks for `deliver` to be called as soon as all that came at once was handed on. */
   deliverSoon(flow: Flow): void;
   /** Asks for `flushAck` to be called within 25 ms. */
   ackSoon(flow: Flow): void;
-  /** Called once, when nothing more will happen. */
-  flowClosed(flow: Flow, end: FlowEnd): void;
+  /** Called once, when nothing more will happen; `lastWord` is what the peer must hear, whatever becomes of the lane. */
+  flowClosed(flow: Flow, end: FlowEnd, lastWord: Frame | undefined): void;
 }
 
 /** How a flow ended: everything went both ways, it never began, or it was cut. */
@@ -56,47 +55,62 @@ const LOCAL_BOUND_MAX = 8 * 1024 * 1024;
 const LOCAL_BOUND_MIN = 64 * 1024;
 
 /**
- * One proxied TCP connection: a byte stream with absolute offsets in both directions, a local end, and the lane it
- * rides on at present. Both ends of a session run the same code.
+ * One proxied TCP connection: a byte stream with absolute offsets in both directions, a local end, and the lane on which
+ * this end speaks at present, if it has anything to say. All frames of a flow may be said twice and heard in any order,
+ * so each end chooses its lane by itself, and where one is lost says again on another what may not have been heard.
+ * Both ends of a session run the same code.
  */
 export class Flow {
   readonly id: number;
   readonly target: Target;
   readonly cls: TrafficClass;
+  readonly pace = new Pace();
   /** Called when the flow ends before its local end is there: whoever fetches that one may stop. */
   onClosed: (() => void) | undefined;
   readonly #host: FlowHost;
+  /** Whether this end asked for it. */
+  readonly #opener: boolean;
   readonly #send = new SendBuffer(INITIAL_WINDOW);
   readonly #receive = new ReceiveBuffer(INITIAL_WINDOW);
-  #lane: Lane;
+  #lane: Lane | undefined;
   #localBound = LOCAL_BOUND_MAX;
   #local: LocalEnd | undefined;
   /** What came; bounded by the initial window while there is no local end to give it to. */
   readonly #inbox = new Inbox();
   #deliverDue = false;
+  /** OPEN or OPENED is to be said. */
+  #greetingDue = false;
+  /** OPEN was answered, or OPENED was said: the peer has the flow, or will. */
+  #open = false;
+  /** An ACK is to be said, whether it is news or not. */
+  #ackDue = false;
   #ackedOffset = 0;
+  /** The application has ended its direction. */
   #finWanted = false;
-  #finSent = false;
+  #finSaid = false;
+  /** It was said on a lane that was lost. */
+  #finLost = false;
   #finAcked = false;
   #endedLocal = false;
   #finAckWanted = false;
   #finAckSent = false;
   #closed = false;
 
-  constructor(id: number, target: Target, cls: TrafficClass, lane: Lane, host: FlowHost) {
+  constructor(id: number, target: Target, cls: TrafficClass, opener: boolean, host: FlowHost) {
     this.id = id;
     this.target = target;
     this.cls = cls;
-    this.#lane = lane;
+    this.#opener = opener;
     this.#host = host;
   }
 
-  get lane(): Lane {
+  /** Where this end speaks; undefined while it has nothing to say, or nowhere to. */
+  get lane(): Lane | undefined {
     return this.#lane;
   }
 
   get bytesSent(): number {
-    return this.#send.next;
+    return this.#send.sent;
   }
 
   get bytesReceived(): number {
@@ -105,14 +119,45 @@ export class Flow {
 
   /** Bytes kept in this process for this flow: unsent, unacknowledged, early, or waiting for a slow local end. */
   get heldBytes(): number {
-    return this.#send.unacked + this.#send.unsent + this.#receive.held + this.#undelivered;
+    return this.#send.held + this.#receive.held + this.#undelivered;
+  }
+
+  /** Both ends have it: either may speak on whatever carrier it likes. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Nothing is to be said, and no answer awaited. */
+  get idle(): boolean {
+    return this.#open && !this.#ackDue && this.#send.held === 0 && this.#finWanted === this.#finAcked;
   }
 
   /** Asks the peer to open the flow; bytes may follow at once, up to the initial window. */
   open(): void {
-    const window = this.#host.window();
-    this.#receive.allow(window);
-    this.#lane.send({ kind: "open", flow: this.id, window, cls: this.cls, target: this.target });
+    this.#greetingDue = true;
+    this.#speak();
+  }
+
+  /** From now on this end speaks on `lane`, or on none until it has something to say. */
+  ride(lane: Lane | undefined): void {
+    if (this.#closed || lane === this.#lane) return;
+    this.#enter(lane);
+    if (lane !== undefined) this.#speak();
+  }
+
+  /**
+   * A lane was lost on which something may have been said that was not heard: all that matters is said again, on the
+   * present lane or on another.
+   */
+  sayAgain(lost: Lane): void {
+    if (this.#closed) return;
+    if (this.#lane === lost) this.#lane = undefined;
+    // An opener asks until it is answered; who has answered does so again.
+    this.#greetingDue ||= this.#opener ? !this.#open : this.#open;
+    this.#ackDue = this.#open;
+    this.#finLost = this.#finSaid && !this.#finAcked;
+    this.#send.rewind();
+    if (this.#greetingDue || this.#ackDue) this.#speak();
   }
 
   /** Gives the flow its local end and lets bytes move. */
@@ -177,11 +222,17 @@ export class Flow {
     if (this.#receive.ended) this.deliver();
   }
 
-  /** ACK or OPENED from the peer. */
+  /** OPEN or OPENED from the peer, who lets us send so far. */
+  onOpened(window: number): void {
+    this.onAck(0, window, false);
+  }
+
+  /** ACK from the peer. */
   onAck(offset: number, window: number, fin: boolean): void {
+    this.#open ||= this.#opener;
     this.#send.ack(offset, window);
     if (fin) {
-      if (!this.#finSent || offset !== this.#send.end) {
+      if (!this.#finSaid || offset !== this.#send.end) {
         throw malformed("bad-ack", `ACK of a FIN at ${offset}, where none was sent`);
       }
       this.#finAcked = true;
@@ -190,7 +241,7 @@ export class Flow {
     this.#moveOn();
   }
 
-  /** RESET from the peer, or the carrier is gone: the application learns by a RST. */
+  /** RESET from the peer, or the peer is gone for good: the application learns by a RST. */
   onReset(): void {
     this.#close("reset");
   }
@@ -202,41 +253,37 @@ export class Flow {
 
   /** Ends the flow from this side, telling the peer. */
   reset(reason: ResetReason): void {
-    if (this.#closed) return;
-    this.#lane.send({ kind: "reset", flow: this.id, reason });
-    this.#close("reset");
+    this.#close("reset", { kind: "reset", flow: this.id, reason });
   }
 
   /** Turns down a flow that the peer opened. */
   refuse(reason: Refusal): void {
-    if (this.#closed) return;
-    this.#lane.send({ kind: "refused", flow: this.id, reason });
-    this.#close("refused");
+    this.#close("refused", { kind: "refused", flow: this.id, reason });
   }
 
   /** Accepts a flow that the peer opened. */
   accept(local: LocalEnd): void {
     if (!this.#closed) {
-      const window = this.#host.window();
-      this.#receive.allow(this.#receive.next + window);
-      this.#lane.send({ kind: "opened", flow: this.id, window });
+      this.#greetingDue = true;
+      this.#speak();
     }
     this.attach(local);
   }
 
-  /** Hands the lane up to `quantum` bytes, range by range; true while there is more to send now. */
-  produce(quantum: number): boolean {
+  /** Hands `lane` up to `quantum` bytes, range by range; true while there is more to send now. */
+  produce(lane: Lane, quantum: number): boolean {
     this.#send.keep = this.#host.window();
     let left = quantum;
     while (left > 0) {
       const range = this.#send.take(Math.min(left, MAX_DATA_BYTES));
       if (range === undefined) break;
-      this.#lane.data(this.id, range);
+      lane.data(this.id, range);
       left -= range.bytes.length;
     }
-    if (this.#finWanted && !this.#finSent && this.#send.unsent === 0) {
-      this.#finSent = true;
-      this.#lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
+    if (this.#finReady) {
+      this.#finSaid = true;
+      this.#finLost = false;
+      lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
     }
     this.readOn();
     return this.#send.sendable > 0;
@@ -251,17 +298,17 @@ export class Flow {
   /** Tells the peer what was consumed. False when there will be news again without anyone's doing. */
   flushAck(): boolean {
     if (this.#closed) return true;
-    const consumed = this.#receive.next - this.#undelivered;
-    if (consumed > this.#ackedOffset || (this.#finAckWanted && !this.#finAckSent)) {
-      const window = this.#host.window();
-      this.#ackedOffset = consumed;
-      this.#finAckSent = this.#finAckWanted;
-      this.#receive.allow(consumed + window);
-      this.#lane.send({ kind: "ack", flow: this.id, offset: consumed, window, fin: this.#finAckWanted });
-      this.#closeWhenDone();
+    if (this.#consumed > this.#ackedOffset || (this.#finAckWanted && !this.#finAckSent)) {
+      this.#ackDue = true;
+      this.#speak();
     }
     // Below its high-water mark a stream tells nobody when it has drained: look again.
     return this.#undelivered === 0 || this.#local?.stream.writableNeedDrain === true;
+  }
+
+  /** Offset of the first byte that the local end has not taken. */
+  get #consumed(): number {
+    return this.#receive.next - this.#undelivered;
   }
 
   /** Bytes in order that the local end has not taken yet. */
@@ -273,7 +320,7 @@ export class Flow {
 
   #considerAck(): void {
     if (this.#local === undefined) return;
-    const consumed = this.#receive.next - this.#undelivered;
+    const consumed = this.#consumed;
     const due = Math.min(ACK_EVERY_BYTES, (this.#receive.limit - this.#ackedOffset) / ACK_WINDOW_SHARE);
     if (consumed - this.#ackedOffset >= due) this.flushAck();
     if (this.#ackedOffset < this.#receive.next) this.#host.ackSoon(this);
@@ -289,9 +336,51 @@ export class Flow {
   #moveOn(): void {
     if (this.#closed) return;
     this.#send.keep = this.#host.window();
-    if (this.#send.sendable > 0 || (this.#finWanted && !this.#finSent && this.#send.unsent === 0)) {
-      this.#lane.ready(this);
+    if (this.#send.sendable > 0 || this.#finReady) this.#speak();
+  }
+
+  get #finReady(): boolean {
+    return this.#finWanted && (!this.#finSaid || this.#finLost) && this.#send.unsent === 0;
+  }
+
+  /** Says what is due, or lets it wait until there is a lane. */
+  #speak(): void {
+    const lane = this.#lane ?? this.#host.findLane(this);
+    if (lane !== this.#lane) this.#enter(lane);
+    if (lane === undefined) return;
+    if (this.#greetingDue) this.#greet(lane);
+    // Each may find out that the lane is lost, and what is due has been said elsewhere then.
+    if (this.#ackDue && this.#lane === lane) this.#ack(lane);
+    if (this.#lane === lane && (this.#send.sendable > 0 || this.#finReady)) lane.ready(this);
+  }
+
+  /** What was acknowledged last is said on every lane first: nobody keeps count of which ACK was heard. */
+  #enter(lane: Lane | undefined): void {
+    this.#lane = lane;
+    this.#ackDue ||= this.#open && lane !== undefined;
+  }
+
+  #greet(lane: Lane): void {
+    this.#greetingDue = false;
+    const { id, target, cls } = this;
+    const window = this.#host.window();
+    this.#receive.allow(this.#receive.next + window);
+    if (this.#opener) {
+      lane.send({ kind: "open", flow: id, window, cls, target });
+      return;
     }
+    this.#open = true;
+    lane.send({ kind: "opened", flow: id, window });
+  }
+
+  #ack(lane: Lane): void {
+    this.#ackDue = false;
+    const [offset, window] = [this.#consumed, this.#host.window()];
+    this.#ackedOffset = offset;
+    this.#finAckSent = this.#finAckWanted;
+    this.#receive.allow(offset + window);
+    lane.send({ kind: "ack", flow: this.id, offset, window, fin: this.#finAckWanted });
+    this.#closeWhenDone();
   }
 
   readonly #onLocalData = (bytes: Buffer): void => {
@@ -322,17 +411,17 @@ export class Flow {
   };
 
   #closeWhenDone(): void {
-    if (this.#finAcked && this.#finAckSent) this.#close("done");
+    if (!this.#finAcked || !this.#finAckSent) return;
+    this.#close("done", { kind: "ack", flow: this.id, offset: this.#receive.next, window: 0, fin: true });
   }
 
-  #close(end: FlowEnd): void {
+  #close(end: FlowEnd, lastWord?: Frame): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#lane.leave(this);
     this.#inbox.clear();
     this.#send.clear();
     if (end !== "done") this.#local?.reset();
     this.onClosed?.();
-    this.#host.flowClosed(this, end);
+    this.#host.flowClosed(this, end, lastWord);
   }
 }

@@ -10,3 +10,9 @@ export const MAX_FLOWS = 16_000;
  * here a table of 16,000 flows asks.
  */
 export const FLOW_KEEPALIVE_MS = 600_000;
+
+/** How long flows outlive the last carrier unless told otherwise (ms): a modem's reboot, a tunnel, a ferry's turn. */
+export const GRACE_MS = 600_000;
+
+/** What sessions without carriers may hold together (bytes); above it the one that has waited longest is ended. */
+export const GRACE_BYTES = BUFFER_BYTES / 2;

@@ -162,10 +162,10 @@ export class CarrierPool {
         session: session.id,
         number,
         signal,
-        adopt: (carrier) => {
+        adopt: (carrier, { instance }) => {
           carrier.way = way.name;
           this.#young.add(carrier);
-          session.addCarrier(carrier);
+          session.addCarrier(carrier, instance);
         },
       });
       log.info({ carrier: number, way: way.name, remote: remote.address }, "carrier is up");

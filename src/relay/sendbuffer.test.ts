@@ -57,8 +57,8 @@ describe("a send buffer", () => {
           }
           expect(buffer).toMatchObject({
             end,
-            next,
-            unacked: next - base,
+            sent: next,
+            held: end - base,
             unsent: end - next,
             sendable: Math.max(0, Math.min(end, limit) - next),
           });
@@ -128,6 +128,6 @@ describe("a send buffer", () => {
     expect(few).toBeLessThan(3);
     round();
     buffer.clear();
-    expect(buffer).toMatchObject({ unacked: 0, unsent: 0, sendable: 0 });
+    expect(buffer).toMatchObject({ held: 0, unsent: 0, sendable: 0 });
   });
 });

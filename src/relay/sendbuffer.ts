@@ -29,10 +29,11 @@ const RELEASED: Chunk = { bytes: Buffer.alloc(0), block: undefined };
 
 /**
  * The sending half of a flow: everything the application wrote that the peer has not acknowledged yet, with a cursor
- * at the next byte to send. It is copied in once; a chunk is let go when its last byte is acknowledged.
+ * at the next byte to send. It is copied in once; a chunk is let go when its last byte is acknowledged. Where the way
+ * was lost, the cursor goes back: what was sent is sent again, and the peer drops what it has.
  *
- *     base ......... next ......... end        limit
- *      | sent, kept   | not yet sent |           | how far the peer lets us go
+ *     base ......... next ......... sent ......... end        limit
+ *      | sent, kept   | to send again | not yet sent |           | how far the peer lets us go
  */
 export class SendBuffer {
   #chunks: Chunk[] = [];
@@ -46,6 +47,8 @@ export class SendBuffer {
 
   #base = 0;
   #next = 0;
+  /** The furthest `next` there was: what the peer may acknowledge. */
+  #sent = 0;
   #end = 0;
   #limit: number;
   /** Most bytes to keep unacknowledged, whatever the peer allows: a peer does not decide how much memory we spend. */
@@ -61,17 +64,17 @@ export class SendBuffer {
     return this.#end;
   }
 
-  /** Offset of the next byte to send. */
-  get next(): number {
-    return this.#next;
+  /** Offset after the last byte that was ever sent. */
+  get sent(): number {
+    return Math.max(this.#sent, this.#next);
   }
 
-  /** Bytes sent and not acknowledged. */
-  get unacked(): number {
-    return this.#next - this.#base;
+  /** Bytes kept: all that is not acknowledged, sent or not. */
+  get held(): number {
+    return this.#end - this.#base;
   }
 
-  /** Bytes waiting to be sent, whether the window allows it or not. */
+  /** Bytes waiting to be sent (again), whether the window allows it or not. */
   get unsent(): number {
     return this.#end - this.#next;
   }
@@ -97,6 +100,12 @@ export class SendBuffer {
     for (const { block } of this.#chunks) if (block !== undefined) blocks.give(block);
     this.#chunks = [];
     this.#base = this.#next = this.#end;
+  }
+
+  /** All that is not acknowledged is to be sent again. */
+  rewind(): void {
+    this.#sent = this.sent;
+    this.#toBase();
   }
 
   /** Puts what has room into the last block; returns how much that is. */
@@ -129,8 +138,8 @@ export class SendBuffer {
    * offset) changes nothing; an offset that was never sent breaks the rules and throws.
    */
   ack(offset: number, window: number): void {
-    if (offset > this.#next)
-      throw malformed("bad-ack", `ACK of ${offset}, but only ${this.#next} bytes were sent`);
+    if (offset > this.sent)
+      throw malformed("bad-ack", `ACK of ${offset}, but only ${this.sent} bytes were sent`);
     this.#limit = Math.max(this.#limit, offset + window);
     if (offset <= this.#base) return;
     this.#base = offset;
@@ -146,10 +155,17 @@ export class SendBuffer {
       if (chunk.block !== undefined) blocks.give(chunk.block);
       this.#chunks[this.#head++] = RELEASED;
     }
+    // What was to be sent again had arrived after all.
+    if (offset > this.#next) this.#toBase();
     if (this.#head >= COMPACT_AFTER || this.#head === this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#head);
       this.#cursor -= this.#head;
       this.#head = 0;
     }
+  }
+  #toBase(): void {
+    this.#next = this.#base;
+    this.#cursor = this.#head;
+    this.#cursorByte = this.#base - this.#headOffset;
   }
 }

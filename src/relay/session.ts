@@ -6,10 +6,16 @@ import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
+import { Farewells } from "./farewells.ts";
 import { Flow, type FlowEnd, type FlowHost } from "./flow.ts";
+import { GRACE_MS } from "./limits.ts";
+import { Insistence } from "./insistence.ts";
+import { Lanes } from "./lanes.ts";
 import { Liveness, LIVENESS_TICK_MS } from "./liveness.ts";
 import type { LocalEnd } from "./localend.ts";
+import { PACE_TICK_MS } from "./pace.ts";
 import { pickCarrier } from "./pick.ts";
+import { Receipts } from "./receipts.ts";
 
 export interface SessionOptions {
   /** 16 bytes, chosen by the dialling side. */
@@ -27,7 +33,7 @@ export interface SessionOptions {
   readonly onRefused?: (flow: Flow, reason: Refusal) => void;
   /** The peer thinks so of a subflow. */
   readonly onVerdict?: (verdict: Frame & { kind: "verdict" }) => void;
-  /** A carrier came or went, or the peer began or ceased to answer. */
+  /** A carrier came or went, the peer began or ceased to answer, or the wait for a carrier is over. */
   readonly onCarriers?: () => void;
 }
 
@@ -37,15 +43,16 @@ const ACK_DELAY_MS = 25;
 const PING_AFTER_MS = 15_000;
 /** Silence that ends a carrier (ms): the kernel has had time for several retransmissions over any WAN by then. */
 const DEAD_AFTER_MS = 45_000;
-const HOUSEKEEPING_MS = 1000;
-/** Ids of closed flows that are remembered, so that bytes still under way are known as late, not as wrong. */
-const REMEMBERED_FLOWS = 4096;
 const MAX_FLOW_ID = 0xffff_ffff;
 
 export interface SessionCounts {
   opened: number;
   refused: number;
   reset: number;
+  /** Carriers that were lost. */
+  carriersLost: number;
+  /** Times a flow went on elsewhere because its carrier was lost. */
+  moved: number;
 }
 
 /**
@@ -55,13 +62,17 @@ export interface SessionCounts {
 export class Session implements FlowHost, CarrierUser {
   readonly id: Buffer;
   readonly startedAt: number;
-  readonly counts: SessionCounts = { opened: 0, refused: 0, reset: 0 };
+  /** How long flows wait for a carrier while there is none (ms); then they are reset. */
+  graceMs = GRACE_MS;
+  readonly counts: SessionCounts = { opened: 0, refused: 0, reset: 0, carriersLost: 0, moved: 0 };
   readonly #options: SessionOptions;
   readonly #log: Log;
   readonly #carriers = new Set<Carrier>();
   readonly #flows = new Map<number, Flow>();
-  /** Insertion order is age: the oldest id is dropped when there are too many. */
-  readonly #gone = new Set<number>();
+  readonly #receipts = new Receipts();
+  readonly #lanes = new Lanes(this.#carriers, this.#receipts);
+  readonly #insistence = new Insistence(this.#receipts, () => this.#speaking);
+  readonly #gone = new Farewells();
   readonly #ackDue = new Set<Flow>();
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
@@ -69,6 +80,9 @@ export class Session implements FlowHost, CarrierUser {
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
   #cancelLiveness: (() => void) | undefined;
+  /** Who it is that remembers our flows at the other end. */
+  #peerInstance: Buffer | undefined;
+  #lonelySince: number;
   #nextId: number;
   #pastBytesIn = 0;
   #pastBytesOut = 0;
@@ -78,7 +92,7 @@ export class Session implements FlowHost, CarrierUser {
     this.id = options.id;
     this.#log = options.log;
     this.#nextId = this.#firstId;
-    this.startedAt = options.clock.now();
+    this.startedAt = this.#lonelySince = options.clock.now();
   }
 
   /** Whether new flows have a chance: a carrier is up, and the peer answers. */
@@ -110,25 +124,45 @@ export class Session implements FlowHost, CarrierUser {
     return this.#flows;
   }
 
-  /** Takes over an established carrier. */
-  addCarrier(carrier: Carrier): void {
+  /** Flows that have much to say at present: each is best off with a carrier of its own. */
+  get bulkFlows(): number {
+    return this.#lanes.bulkFlows;
+  }
+
+  /** Since when there has been no carrier (ms of the clock); undefined while there is one. */
+  get lonelySince(): number | undefined {
+    return this.#carriers.size === 0 ? this.#lonelySince : undefined;
+  }
+
+  /** Whether nothing would be lost with it. */
+  get isEmpty(): boolean {
+    return this.#carriers.size === 0 && this.#flows.size === 0 && this.#insistence.isEmpty;
+  }
+
+  /**
+   * Takes over an established carrier. `instance` tells who is at the other end: another than before has forgotten all
+   * flows, which are reset.
+   */
+  addCarrier(carrier: Carrier, instance?: Buffer): void {
+    if (instance !== undefined) this.#meet(instance);
     this.#carriers.add(carrier);
     carrier.use(this);
     const { clock } = this.#options;
-    this.#cancelHousekeeping ??= clock.every(HOUSEKEEPING_MS, () => this.#housekeeping());
+    this.#cancelHousekeeping ??= clock.every(PACE_TICK_MS, () => this.#housekeeping());
     this.#cancelLiveness ??= clock.every(LIVENESS_TICK_MS, () => this.#checkLiveness());
+    this.#insistence.resume();
+    this.#lanes.resume();
     this.#options.onCarriers?.();
   }
 
   /** Opens a flow to `target` for a connection that waits. Throws class `network` when no carrier lives, `busy` when there are too many flows. */
   open(target: Target, cls: TrafficClass, local: LocalEnd): Flow {
-    const carrier = pickCarrier(this.#carriers);
-    if (carrier === undefined)
+    if (pickCarrier(this.#carriers) === undefined)
       throw new SennitError("network", "no-carrier", "no carrier to the server is up");
     if (this.#flows.size >= this.#options.maxFlows || this.exhausted) {
       throw new SennitError("network", "busy", `no more beside ${this.#flows.size} flows`);
     }
-    const flow = this.#add(new Flow(this.#freeId(), target, cls, carrier, this));
+    const flow = this.#add(new Flow(this.#freeId(), target, cls, true, this));
     flow.open();
     this.#liveness.opened(this.#options.clock.now(), this.#heardAt);
     flow.attach(local);
@@ -139,6 +173,7 @@ export class Session implements FlowHost, CarrierUser {
   close(): void {
     this.#options.budget.note(this, 0);
     for (const flow of this.#flows.values()) flow.reset(ResetReason.STOPPING);
+    this.#insistence.clear();
     for (const carrier of this.#carriers) carrier.close();
     this.#cancelAck?.();
     this.#cancelHousekeeping?.();
@@ -147,7 +182,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelLiveness = undefined;
   }
 
-  /** Asks the peer to open nothing more on `carrier`; it is closed when its last flow has ended. */
+  /** Asks the peer to open nothing more on `carrier`; it is closed when nobody speaks there any more. */
   drain(carrier: Carrier): void {
     if (carrier.draining) return;
     carrier.draining = true;
@@ -174,12 +209,21 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelAck ??= this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   }
 
-  flowClosed(flow: Flow, end: FlowEnd): void {
+  findLane(flow: Flow): Carrier | undefined {
+    return this.#lanes.find(flow);
+  }
+
+  flowClosed(flow: Flow, end: FlowEnd, lastWord: Frame | undefined): void {
     this.#flows.delete(flow.id);
     this.#ackDue.delete(flow);
     this.#options.budget.flows--;
+    this.#gone.add(flow.id);
+    const carrier = this.#lanes.forget(flow);
     if (end !== "done") this.counts[end]++;
-    this.#remember(flow.id);
+    if (lastWord === undefined) return;
+    // The last ACK of a flow that went well has been said; where that may not have been heard, it is said again.
+    if (end === "done" && carrier !== undefined) this.#insistence.said(lastWord, carrier);
+    else this.#insistence.say(lastWord, carrier);
   }
 
   // CarrierUser
@@ -210,6 +254,7 @@ export class Session implements FlowHost, CarrierUser {
         carrier.send({ kind: "pong", nonce: frame.nonce });
         return;
       case "pong":
+        this.#onPong(frame.nonce, carrier);
         return;
       case "goaway":
         carrier.peerDraining = true;
@@ -217,6 +262,9 @@ export class Session implements FlowHost, CarrierUser {
         return;
       case "verdict":
         this.#options.onVerdict?.(frame);
+        return;
+      case "lost":
+        this.#onLost(frame.carrier);
         return;
       case "open":
         this.#onOpen(frame, carrier);
@@ -232,41 +280,84 @@ export class Session implements FlowHost, CarrierUser {
   }
 
   carrierClosed(carrier: Carrier, error: Error | undefined): void {
-    this.#carriers.delete(carrier);
+    if (!this.#carriers.delete(carrier)) return;
     this.#pastBytesIn += carrier.bytesIn;
     this.#pastBytesOut += carrier.bytesOut;
+    if (this.#carriers.size === 0) this.#lonelySince = this.#options.clock.now();
     const fields = { carrier: carrier.number, flows: carrier.flows.size, why: error && messageOf(error) };
-    for (const flow of carrier.flows) flow.onReset();
     if (error === undefined) this.#log.info(fields, "carrier closed");
     else this.#log.warn(fields, "carrier lost");
+    if (error !== undefined) this.counts.carriersLost++;
+    // First, so that the peer listens there no more when it hears what is said again.
+    if (error !== undefined && !isToldByPeer(error)) {
+      this.#insistence.say({ kind: "lost", carrier: carrier.number });
+    }
+    this.#receipts.lost(carrier);
+    this.counts.moved += this.#lanes.lost(carrier);
     this.#options.onCarriers?.();
+  }
+
+  /** The other end remembers nothing of what another said. */
+  #meet(instance: Buffer): void {
+    const before = this.#peerInstance;
+    this.#peerInstance = instance;
+    if (before === undefined || before.equals(instance)) return;
+    this.#log.warn({ flows: this.#flows.size }, "the other end has started anew: flows are reset");
+    // One that was not answered is asked for again.
+    for (const flow of this.#flows.values()) if (flow.isOpen) flow.onReset();
+    for (const carrier of this.#carriers) {
+      carrier.close(new SennitError("peer", "restarted", "the other end has started anew"));
+    }
+    this.#insistence.clear();
+  }
+
+  #onPong(nonce: number, carrier: Carrier): void {
+    try {
+      carrier.onPong(nonce);
+      this.#receipts.heard(carrier);
+    } catch (error) {
+      carrier.close(error as Error);
+    }
+  }
+
+  /** The peer has given a carrier up that may still live here. */
+  #onLost(number: number): void {
+    for (const carrier of this.#carriers) {
+      if (carrier.number === number)
+        carrier.close(new SennitError("network", TOLD_BY_PEER, "the other end gave it up"));
+    }
   }
 
   #onOpen(frame: Frame & { kind: "open" }, carrier: Carrier): void {
     const { flow: id, target, cls, window } = frame;
     const ours = id % 2 === (this.#options.dialled ? 1 : 0);
-    if (ours || this.#flows.has(id)) {
+    if (ours) {
       carrier.close(
         new SennitError("peer", "bad-flow-id", `the peer opened flow ${id}, which is not its to open`),
       );
       return;
     }
-    const flow = this.#add(new Flow(id, target, cls, carrier, this));
-    flow.onAck(0, window, false);
+    // Said again because the carrier of the first was lost, or that first one, late.
+    if (this.#flows.has(id) || this.#gone.has(id)) return;
+    const flow = this.#add(new Flow(id, target, cls, false, this));
+    this.#lanes.board(flow, carrier);
+    flow.onOpened(window);
     if (this.#flows.size > this.#options.maxFlows || this.exhausted) flow.refuse(Refusal.BUSY);
     else this.#options.onOpen(flow);
   }
 
-  #onFlowFrame(frame: Extract<Frame, { flow: number }>, carrier: Carrier): void {
+  #onFlowFrame(frame: Exclude<Extract<Frame, { flow: number }>, { kind: "open" }>, carrier: Carrier): void {
     const flow = this.#flows.get(frame.flow);
     if (flow === undefined) {
-      if (frame.kind !== "reset" && frame.kind !== "ack") this.#strange(frame.flow, carrier);
+      // An OPEN that comes after its RESET, on a slower carrier, opens nothing.
+      if (frame.kind === "reset") this.#gone.add(frame.flow);
+      else if (frame.kind !== "ack") this.#strange(frame.flow, carrier);
       return;
     }
     try {
       switch (frame.kind) {
         case "opened":
-          flow.onAck(0, frame.window, false);
+          flow.onOpened(frame.window);
           return;
         case "ack":
           flow.onAck(frame.offset, frame.window, frame.fin);
@@ -281,9 +372,6 @@ export class Session implements FlowHost, CarrierUser {
           this.#options.onRefused?.(flow, frame.reason);
           flow.onRefused();
           return;
-        default:
-          // ATTACH is for peers that both announced it, and OPEN was dealt with before.
-          flow.reset(ResetReason.PROTOCOL);
       }
     } catch (error) {
       this.#blame(flow, error);
@@ -303,22 +391,12 @@ export class Session implements FlowHost, CarrierUser {
   /** Something for a flow that is not here: late when it was here, else the peer must learn that nobody listens. */
   #strange(id: number, carrier: Carrier): void {
     if (this.#gone.has(id)) return;
-    this.#remember(id);
-    carrier.send({ kind: "reset", flow: id, reason: ResetReason.UNKNOWN_FLOW });
-  }
-
-  #remember(id: number): void {
     this.#gone.add(id);
-    if (this.#gone.size <= REMEMBERED_FLOWS) return;
-    for (const oldest of this.#gone) {
-      this.#gone.delete(oldest);
-      return;
-    }
+    this.#insistence.say({ kind: "reset", flow: id, reason: ResetReason.UNKNOWN_FLOW }, carrier);
   }
 
   #add(flow: Flow): Flow {
     this.#flows.set(flow.id, flow);
-    flow.lane.flows.add(flow);
     this.#options.budget.flows++;
     this.counts.opened++;
     return flow;
@@ -357,7 +435,7 @@ export class Session implements FlowHost, CarrierUser {
     const before = this.#liveness.responsive;
     const now = this.#options.clock.now();
     if (this.#liveness.tick(now, this.#heardAt)) {
-      for (const carrier of this.#carriers) carrier.send({ kind: "ping", nonce: Math.round(now) });
+      for (const carrier of this.#carriers) carrier.ping();
     }
     if (this.#liveness.responsive === before) return;
     this.#log.warn({ answers: !before }, before ? "the peer does not answer" : "the peer answers again");
@@ -377,16 +455,39 @@ export class Session implements FlowHost, CarrierUser {
   #housekeeping(): void {
     const now = this.#options.clock.now();
     this.#weigh();
-    for (const carrier of this.#carriers) {
-      carrier.tick();
-      const silent = now - carrier.heardAt;
-      if (silent > DEAD_AFTER_MS)
-        carrier.close(
-          new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
-        );
-      else if (silent > PING_AFTER_MS) carrier.send({ kind: "ping", nonce: Math.round(now) });
-      // Not before the peer's GOAWAY: until then an OPEN may be on its way.
-      else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
-    }
+    this.#lanes.tick(this.#flows.values());
+    for (const carrier of this.#carriers) this.#look(carrier, now);
+    if (this.lonelySince !== undefined && now - this.lonelySince > this.graceMs) this.#expire();
+  }
+
+  #look(carrier: Carrier, now: number): void {
+    carrier.tick();
+    const silent = now - carrier.heardAt;
+    const isOwed = this.#receipts.isOwed(carrier);
+    if (silent > DEAD_AFTER_MS) {
+      carrier.close(
+        new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
+      );
+    } else if (isOwed || silent > PING_AFTER_MS) carrier.ping();
+    // Not before the peer's GOAWAY: until then an OPEN may be on its way.
+    else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
+  }
+
+  /** Nobody came for too long: who waits is told. */
+  #expire(): void {
+    if (this.#flows.size === 0 && this.#insistence.isEmpty) return;
+    this.#log.warn({ flows: this.#flows.size }, "no carrier for too long: flows are reset");
+    for (const flow of this.#flows.values()) flow.reset(ResetReason.EXPIRED);
+    this.#insistence.clear();
+    this.#options.onCarriers?.();
+  }
+
+  /** Where something can be said to the peer that knows us. */
+  get #speaking(): Carrier | undefined {
+    return this.#lanes.anyOpen;
   }
 }
+
+const TOLD_BY_PEER = "given-up";
+
+const isToldByPeer = (error: Error): boolean => error instanceof SennitError && error.code === TOLD_BY_PEER;

@@ -36,7 +36,7 @@ const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) 
     heldBytes: 0,
     limitBytes: 0,
     sessions: [{ id: "00", peer: "server", label: "server", ageMs: 60_000, flows: 0, carriers }],
-    counts: { opened: 0, refused: 0, reset: 0 },
+    counts: { opened: 0, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
     bytesIn: 0,
     bytesOut: 0,
     intercepting: null,

@@ -126,7 +126,7 @@ describe("a router and a server", () => {
     expect(heard.digest()).toBe(createHash("sha256").update(page).digest("hex"));
     expect(from).toEqual([SERVER.address]);
     await until("nothing is left", () => router.report().sessions[0]?.flows === 0);
-    expect(router.report().counts).toEqual({ opened: 1, refused: 0, reset: 0 });
+    expect(router.report().counts).toEqual({ opened: 1, refused: 0, reset: 0, moved: 0, carriersLost: 0 });
   });
 
   test("report values that control understands", async () => {
@@ -151,7 +151,7 @@ describe("a router and a server", () => {
     expect(told.filter(({ type }) => type === "refused")).toEqual([
       { type: "refused", target: WEB, unreachable: false },
     ]);
-    expect(router.report().counts).toEqual({ opened: 1, refused: 1, reset: 0 });
+    expect(router.report().counts).toEqual({ opened: 1, refused: 1, reset: 0, moved: 0, carriersLost: 0 });
   });
 
   test("let connections go directly when the server is gone, and take them in when it is back", async () => {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
@@ -15,10 +14,10 @@ import { WindowBudget } from "../relay/budget.ts";
 import type { Carrier } from "../relay/carrier.ts";
 import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
-import { MAX_FLOWS, BUFFER_BYTES } from "../relay/limits.ts";
+import { BUFFER_BYTES, GRACE_BYTES, MAX_FLOWS } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
 import { reportSession } from "../relay/report.ts";
-import { Session } from "../relay/session.ts";
+import { Session, type SessionCounts } from "../relay/session.ts";
 import { serverContext } from "../relay/tls.ts";
 
 export interface DataPlaneDeps {
@@ -33,7 +32,6 @@ export interface DataPlaneDeps {
 
 /** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
 const LINES_A_MINUTE = 60;
-const INSTANCE_BYTES = 16;
 /** How long the list of our own addresses is good (ms). Every flow asks for it, and making it takes 60 µs. */
 const ADDRESSES_MS = 1000;
 
@@ -45,7 +43,7 @@ export class ServerDataPlane implements DataPlane {
   readonly #admission: Admission;
   readonly #budget = new WindowBudget(BUFFER_BYTES);
   readonly #ownAddresses: () => ReadonlySet<string>;
-  readonly #past = { opened: 0, refused: 0, reset: 0, bytesIn: 0, bytesOut: 0 };
+  readonly #past = { opened: 0, refused: 0, reset: 0, moved: 0, carriersLost: 0, bytesIn: 0, bytesOut: 0 };
   readonly #deadSubflows: DeadSubflows;
   #orders: ServerOrders | undefined;
   #acceptor: Acceptor | undefined;
@@ -87,14 +85,14 @@ export class ServerDataPlane implements DataPlane {
     const peers = [...(this.#acceptor?.sessions ?? [])];
     const total = { ...this.#past };
     for (const { session } of peers) add(total, session);
-    const { opened, refused, reset, bytesIn, bytesOut } = total;
+    const { bytesIn, bytesOut, ...counts } = total;
     return {
       pid: process.pid,
       rssBytes: process.memoryUsage.rss(),
       heldBytes: peers.reduce((sum, { session }) => sum + session.heldBytes, 0),
       limitBytes: BUFFER_BYTES,
       sessions: peers.map(({ router, session }) => reportSession(session, now, router.id, router.name)),
-      counts: { opened, refused, reset },
+      counts,
       bytesIn,
       bytesOut,
       intercepting: null,
@@ -121,7 +119,7 @@ export class ServerDataPlane implements DataPlane {
       log: this.#log,
       context: serverContext({ keyPem: orders.key, certificatePem: orders.certificate }),
       admission: this.#admission,
-      instance: randomBytes(INSTANCE_BYTES),
+      graceBytes: GRACE_BYTES,
       createSession: (router, id, onCarriers) => this.#createSession(router, id, onCarriers),
       onEnded: ({ session }) => add(this.#past, session),
     });
@@ -151,13 +149,8 @@ function sameDoor(orders: ServerOrders, before: ServerOrders | undefined): boole
   return before !== undefined && isDeepStrictEqual(door(orders), door(before));
 }
 
-function add(
-  total: { opened: number; refused: number; reset: number; bytesIn: number; bytesOut: number },
-  session: Session,
-): void {
-  total.opened += session.counts.opened;
-  total.refused += session.counts.refused;
-  total.reset += session.counts.reset;
+function add(total: SessionCounts & { bytesIn: number; bytesOut: number }, session: Session): void {
+  for (const key of Object.keys(session.counts) as (keyof SessionCounts)[]) total[key] += session.counts[key];
   total.bytesIn += session.bytesIn;
   total.bytesOut += session.bytesOut;
 }

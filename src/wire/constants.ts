@@ -40,6 +40,7 @@ export const FrameType = {
   PING: 0x04,
   PONG: 0x05,
   GOAWAY: 0x06,
+  LOST: 0x07,
   VERDICT: 0x08,
   OPEN: 0x10,
   OPENED: 0x11,
@@ -48,8 +49,6 @@ export const FrameType = {
   ACK: 0x14,
   FIN: 0x15,
   RESET: 0x16,
-  ATTACH: 0x17,
-  ATTACHED: 0x18,
 } as const;
 
 /** Types with a meaning to come; to a peer that announced no feature for them they are unknown. */
@@ -100,8 +99,8 @@ export const ResetReason = {
   PROTOCOL: 2,
   /** This end does not know the flow (any more). */
   UNKNOWN_FLOW: 3,
-  /** The carrier under the flow was lost. */
-  CARRIER_LOST: 4,
+  /** No carrier was up for longer than this end waits for one. */
+  EXPIRED: 4,
   /** This end is stopping. */
   STOPPING: 5,
 } as const;

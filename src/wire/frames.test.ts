@@ -49,12 +49,12 @@ describe("frames", () => {
     {
       name: "RESET",
       hex: "16000001 00000003 0000000000000000 04",
-      frame: { kind: "reset", flow: 3, reason: ResetReason.CARRIER_LOST },
+      frame: { kind: "reset", flow: 3, reason: ResetReason.EXPIRED },
     },
     {
-      name: "ATTACH",
-      hex: "17000008 00000003 0000000000000400 00000002 00010000",
-      frame: { kind: "attach", flow: 3, epoch: 2, offset: 1024, window: 65_536 },
+      name: "LOST",
+      hex: "07000000 00000000 0000000000000007",
+      frame: { kind: "lost", carrier: 7 },
     },
     {
       name: "VERDICT",

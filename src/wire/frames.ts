@@ -16,6 +16,8 @@ export type Frame =
   | { readonly kind: "hello" | "welcome" | "reject"; readonly body: Buffer }
   | { readonly kind: "ping" | "pong"; readonly nonce: number }
   | { readonly kind: "goaway" }
+  /** The carrier with this number is given up: what was said on it and not acknowledged is to be said again. */
+  | { readonly kind: "lost"; readonly carrier: number }
   | {
       readonly kind: "verdict";
       /** Number of the carrier whose subflow is meant: any carrier of the session may tell. */
@@ -41,16 +43,7 @@ export type Frame =
       readonly fin: boolean;
     }
   | { readonly kind: "fin"; readonly flow: number; readonly offset: number }
-  | { readonly kind: "reset"; readonly flow: number; readonly reason: ResetReason }
-  | {
-      readonly kind: "attach" | "attached";
-      readonly flow: number;
-      /** Counts the attachments of this flow, so that a late frame from an older one is known as such. */
-      readonly epoch: number;
-      /** Everything before this offset was delivered: go on from here. */
-      readonly offset: number;
-      readonly window: number;
-    };
+  | { readonly kind: "reset"; readonly flow: number; readonly reason: ResetReason };
 
 /** Type of a frame that this version knows, as its header says it. */
 export interface Header {
@@ -109,6 +102,8 @@ export function encodeFrame(f: Frame): Buffer {
       return frame(FrameType.GOAWAY, 0, CARRIER_FLOW, 0);
     case "verdict":
       return frame(FrameType.VERDICT, 0, CARRIER_FLOW, f.carrier, Buffer.of(f.addressId, f.verdict));
+    case "lost":
+      return frame(FrameType.LOST, 0, CARRIER_FLOW, f.carrier);
     case "open":
       return frame(
         FrameType.OPEN,
@@ -127,10 +122,6 @@ export function encodeFrame(f: Frame): Buffer {
       return frame(FrameType.FIN, 0, f.flow, f.offset);
     case "reset":
       return frame(FrameType.RESET, 0, f.flow, 0, Buffer.of(f.reason));
-    case "attach":
-      return frame(FrameType.ATTACH, 0, f.flow, f.offset, u32(f.epoch, f.window));
-    case "attached":
-      return frame(FrameType.ATTACHED, 0, f.flow, f.offset, u32(f.epoch, f.window));
   }
 }
 
@@ -169,6 +160,8 @@ function decodeBody(type: number, flags: number, flow: number, offset: number, r
         // A receiver heeds those it knows.
         verdict: reader.u8() as Verdict,
       };
+    case FrameType.LOST:
+      return { kind: "lost", carrier: offset };
     case FrameType.OPEN:
       return {
         kind: "open",
@@ -188,10 +181,6 @@ function decodeBody(type: number, flags: number, flow: number, offset: number, r
       return { kind: "fin", flow, offset };
     case FrameType.RESET:
       return { kind: "reset", flow, reason: reader.u8() as ResetReason };
-    case FrameType.ATTACH:
-      return { kind: "attach", flow, offset, epoch: reader.u32(), window: reader.u32() };
-    case FrameType.ATTACHED:
-      return { kind: "attached", flow, offset, epoch: reader.u32(), window: reader.u32() };
     default:
       throw malformed("unknown-frame", `unknown frame type ${type}`);
   }

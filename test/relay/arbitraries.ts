@@ -59,7 +59,7 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     flow,
     reason: fc.integer({ min: 0, max: 255 }).map((n) => n as ResetReason),
   }),
-  fc.record({ kind: fc.constantFrom("attach", "attached"), flow, epoch: u32, offset, window: u32 }),
+  fc.record({ kind: fc.constant("lost"), carrier: offset }),
 );
 
 /** A DATA frame; the offset leaves room for its bytes. */

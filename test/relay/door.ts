@@ -64,7 +64,7 @@ export class Door {
       sockets: this.network.host("server", { addresses: [SERVER.address] }),
       context: CONTEXT,
       admission: this.admission,
-      instance: Buffer.alloc(16, 9),
+      graceBytes: 1_000_000,
       clock,
       log,
       createSession: (_, id, onCarriers) => this.#session(id, false, onCarriers),

@@ -26,7 +26,7 @@ export class FakePlane implements DataPlane {
       heldBytes: 0,
       limitBytes: 0,
       sessions: [],
-      counts: { opened: this.orders.length, refused: 0, reset: 0 },
+      counts: { opened: this.orders.length, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
       bytesIn: 0,
       bytesOut: 0,
       intercepting: null,

@@ -88,6 +88,13 @@ export class Joined {
     return [this.#adopt(near, number, this.near), this.#adopt(far, number, this.far)];
   }
 
+  /** Both ends of a carrier that belongs to no session yet. */
+  async unused(): Promise<readonly [near: Carrier, far: Carrier]> {
+    const [near, far] = await this.connection();
+    const number = ++this.#carriers;
+    return [this.#carrierOn(near, number), this.#carrierOn(far, number)];
+  }
+
   /** A carrier to the far session with nobody but the test at its near end. */
   async peer(): Promise<Peer> {
     const [near, far] = await this.connection();
@@ -171,6 +178,8 @@ export class Peer implements CarrierUser {
   readonly frames: Frame[] = [];
   readonly pieces: { readonly flow: number; readonly offset: number; readonly bytes: Buffer }[] = [];
   closed: { readonly error: Error | undefined } | undefined;
+  /** Whether it answers PING, as everybody must. */
+  answers = true;
 
   constructor(carrier: Carrier, connection: Connection, theirs: Carrier) {
     this.carrier = carrier;
@@ -181,6 +190,7 @@ export class Peer implements CarrierUser {
 
   frame(frame: Frame): void {
     this.frames.push(frame);
+    if (frame.kind === "ping" && this.answers) this.carrier.send({ kind: "pong", nonce: frame.nonce });
   }
 
   data(flow: number, offset: number, bytes: Buffer): void {
