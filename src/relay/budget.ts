@@ -1,19 +1,20 @@
 /** The largest window of one flow: 400 Mbit/s over a round trip (with the queues on the way) of 160 ms. */
-const WINDOW_MAX = 8 * 1024 * 1024;
+export const WINDOW_MAX = 8 * 1024 * 1024;
 /** The smallest while there is memory: what an opener may always send. */
 const WINDOW_MIN = 64 * 1024;
 /** The window while there is none: every flow goes on, at a crawl, until the held bytes have gone down. */
 const WINDOW_SCARCE = 4 * 1024;
 
 /**
- * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as flows grow in
- * number, and where that is not enough (windows that were given stay given) nothing new is taken in.
+ * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as active flows
+ * grow in number, and where that is not enough (windows that were given stay given) nothing new is taken in.
  */
 export class WindowBudget {
   readonly #totalBytes: number;
   readonly #held = new Map<object, number>();
   #heldBytes = 0;
-  flows = 0;
+  /** Flows that move or hold bytes: those that are idle need no memory. */
+  active = 0;
 
   constructor(totalBytes: number) {
     this.#totalBytes = totalBytes;
@@ -31,10 +32,10 @@ export class WindowBudget {
     else this.#held.set(owner, heldBytes);
   }
 
-  /** The window, in bytes, that a flow may have now. */
-  window(): number {
+  /** The window, in bytes, that a flow may have now if it needs `need`. */
+  window(need = WINDOW_MAX): number {
     if (this.exhausted) return WINDOW_SCARCE;
-    const share = Math.floor(this.#totalBytes / Math.max(1, this.flows));
-    return Math.min(WINDOW_MAX, Math.max(WINDOW_MIN, share));
+    const share = Math.floor(this.#totalBytes / Math.max(1, this.active));
+    return Math.max(WINDOW_MIN, Math.min(WINDOW_MAX, share, need));
   }
 }
