@@ -1,17 +1,14 @@
 import { randomBytes } from "node:crypto";
-import type { SecureContext } from "node:tls";
 import type { Clock } from "../base/clock.ts";
-import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { formatEndpoint, type Connection, type Endpoint, type Sockets } from "../linux/sockets.ts";
+import { formatEndpoint, type Connection } from "../linux/sockets.ts";
 import { Reject } from "../wire/constants.ts";
 import type { Hello } from "../wire/hello.ts";
 import type { Admission, KnownRouter } from "./admission.ts";
 import type { Carrier } from "./carrier.ts";
-import { Door } from "./door.ts";
 import { acceptHandshake, turnedAway } from "./handshake.ts";
 import type { Session } from "./session.ts";
-import { tlsAccept, type Secured } from "./tls.ts";
+import type { Secured } from "./tls.ts";
 
 /** Carriers of one session: the most a router may configure, and as many while it re-dials them. */
 const MAX_CARRIERS = 128;
@@ -29,9 +26,6 @@ export interface PeerSession {
 }
 
 export interface AcceptorOptions {
-  readonly sockets: Sockets;
-  readonly context: SecureContext;
-  readonly admission: Admission;
   readonly clock: Clock;
   readonly log: Log;
   /** Makes the session of a router that has none with this id; `onCarriers` is to be called when its carriers change. */
@@ -42,57 +36,41 @@ export interface AcceptorOptions {
   readonly graceBytes: number;
 }
 
-/** Takes carriers in at the door: shakes hands, finds the session each belongs to. */
+/** Takes in carriers that say who they are, and finds the session each belongs to. */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #sessions = new Map<string, PeerSession>();
-  readonly #stop = new AbortController();
-  readonly #door: Door;
   #cancelHousekeeping: (() => void) | undefined;
 
   constructor(options: AcceptorOptions) {
-    const { sockets, clock, log } = options;
     this.#options = options;
-    const shake = (connection: Connection, signal: AbortSignal): Promise<void> =>
-      this.#shake(connection, signal);
-    this.#door = new Door({ sockets, clock, log, shake });
   }
 
   get sessions(): Iterable<PeerSession> {
     return this.#sessions.values();
   }
 
-  /** Listens on every endpoint, or on none: a failure closes those that were opened. */
-  start(endpoints: readonly Endpoint[]): Promise<void> {
+  start(): void {
     this.#cancelHousekeeping ??= this.#options.clock.every(HOUSEKEEPING_MS, () => this.#endLonely());
-    return this.#door.open(endpoints);
   }
 
-  /** Stops listening and ends all sessions. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new SennitError("network", "stopping", "the server is stopping"));
+  /** Ends all sessions. */
+  stop(): void {
     this.#cancelHousekeeping?.();
-    await this.#door.close();
-    for (const { session } of this.#sessions.values()) session.close();
-    this.#sessions.clear();
+    for (const [key, peer] of this.#sessions) this.#end(key, peer, "the server stops");
   }
 
-  /** Takes in a connection whose HELLO was read and admitted elsewhere, and is still to come from `secured`. */
-  async receive(connection: Connection, secured: Secured, router: KnownRouter): Promise<void> {
-    await this.#greet(connection, secured, this.#stop.signal, { admit: () => router });
+  /** Whether the session is here. `key` is a `sessionKey`. */
+  has(key: string): boolean {
+    return this.#sessions.has(key);
   }
 
-  async #shake(connection: Connection, signal: AbortSignal): Promise<void> {
-    const { admission, context } = this.#options;
-    const secured = await tlsAccept(connection, context, signal);
-    await this.#greet(connection, secured, signal, admission);
-  }
-
-  async #greet(
+  /** Hears HELLO and answers it. Rejects, with the connection closed, where it is turned away, and when `signal` fires. */
+  async receive(
     connection: Connection,
     secured: Secured,
-    signal: AbortSignal,
     admission: Pick<Admission, "admit">,
+    signal: AbortSignal,
   ): Promise<void> {
     const remote = formatEndpoint(connection.remote);
     await acceptHandshake(connection, secured, {
@@ -105,7 +83,7 @@ export class Acceptor {
   }
 
   #judge(hello: Hello, router: KnownRouter): Buffer {
-    const known = this.#sessions.get(keyOf(router, hello));
+    const known = this.#sessions.get(sessionKey(router, hello));
     if (known === undefined && this.#sessions.size >= MAX_SESSIONS)
       throw turnedAway(Reject.BUSY, "too many sessions");
     if ((known?.session.carriers.size ?? 0) >= MAX_CARRIERS)
@@ -115,7 +93,7 @@ export class Acceptor {
 
   #begin(router: KnownRouter, hello: Hello): PeerSession {
     const id = Buffer.from(hello.session);
-    const key = keyOf(router, hello);
+    const key = sessionKey(router, hello);
     const session = this.#options.createSession(router, id, () => this.#onCarriers(key));
     const peer = { router, session, instance: randomBytes(INSTANCE_BYTES) };
     this.#sessions.set(key, peer);
@@ -124,7 +102,7 @@ export class Acceptor {
   }
 
   #adopt(carrier: Carrier, hello: Hello, router: KnownRouter, remote: string): void {
-    this.#sessions.get(keyOf(router, hello))?.session.addCarrier(carrier);
+    this.#sessions.get(sessionKey(router, hello))?.session.addCarrier(carrier);
     this.#options.log.info(
       { router: router.name, carrier: carrier.number, remote, transport: carrier.transport },
       "carrier is up",
@@ -178,6 +156,7 @@ export class Acceptor {
 
 const processOf = ({ id }: Session): Buffer => id.subarray(0, PROCESS_BYTES);
 
-function keyOf(router: KnownRouter, hello: Hello): string {
+/** A session's name among those of all routers. */
+export function sessionKey(router: KnownRouter, hello: Pick<Hello, "session">): string {
   return `${router.id}/${hello.session.toString("hex")}`;
 }

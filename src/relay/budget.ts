@@ -1,28 +1,58 @@
 /** The largest window of one flow: 400 Mbit/s over a round trip (with the queues on the way) of 160 ms. */
-export const WINDOW_MAX = 8 * 1024 * 1024;
+const WINDOW_MAX = 8 * 1024 * 1024;
 /** The smallest while there is memory: what an opener may always send. */
 const WINDOW_MIN = 64 * 1024;
 /** The window while there is none: every flow goes on, at a crawl, until the held bytes have gone down. */
 const WINDOW_SCARCE = 4 * 1024;
 
+/** What the threads of a process know of each other's flows: each writes what is its own, all add it up. */
+export interface BudgetShare {
+  /** Of each thread its flows and the KiB that they hold. */
+  readonly cells: SharedArrayBuffer;
+  /** Which of them is this one, from 0. */
+  readonly thread: number;
+}
+
+const CELLS = 2;
+const KIBIBYTE = 1024;
+
+/** Memory for the shares of so many threads. */
+export function budgetCells(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threads * CELLS * Int32Array.BYTES_PER_ELEMENT);
+}
+
 /**
- * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as active flows
- * grow in number, and where that is not enough (windows that were given stay given) nothing new is taken in.
+ * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as flows grow in
+ * number, and where that is not enough (windows that were given stay given) nothing new is taken in.
  */
 export class WindowBudget {
   readonly #totalBytes: number;
   readonly #held = new Map<object, number>();
+  readonly #cells: Int32Array;
+  readonly #own: number;
   #heldBytes = 0;
-  /** Flows that move or hold bytes: those that are idle need no memory. */
-  active = 0;
 
-  constructor(totalBytes: number) {
+  constructor(totalBytes: number, { cells, thread }: BudgetShare = { cells: budgetCells(1), thread: 0 }) {
     this.#totalBytes = totalBytes;
+    this.#cells = new Int32Array(cells);
+    this.#own = thread * CELLS;
+  }
+
+  /** Flows of this thread. */
+  get flows(): number {
+    return this.#cells[this.#own] ?? 0;
+  }
+
+  set flows(count: number) {
+    this.#cells[this.#own] = count;
   }
 
   /** True while more is held than there should be: local ends are not read, new flows are refused. */
   get exhausted(): boolean {
-    return this.#heldBytes > this.#totalBytes;
+    let bytes = this.#heldBytes;
+    for (let at = 0; at < this.#cells.length; at += CELLS)
+      if (at !== this.#own) bytes += (this.#cells[at + 1] ?? 0) * KIBIBYTE;
+    return bytes > this.#totalBytes;
   }
 
   /** What `owner` holds now, instead of what it held before. */
@@ -30,12 +60,15 @@ export class WindowBudget {
     this.#heldBytes += heldBytes - (this.#held.get(owner) ?? 0);
     if (heldBytes === 0) this.#held.delete(owner);
     else this.#held.set(owner, heldBytes);
+    this.#cells[this.#own + 1] = Math.ceil(this.#heldBytes / KIBIBYTE);
   }
 
-  /** The window, in bytes, that a flow may have now if it needs `need`. */
-  window(need = WINDOW_MAX): number {
+  /** The window, in bytes, that a flow may have now. */
+  window(): number {
     if (this.exhausted) return WINDOW_SCARCE;
-    const share = Math.floor(this.#totalBytes / Math.max(1, this.active));
-    return Math.max(WINDOW_MIN, Math.min(WINDOW_MAX, share, need));
+    let flows = 0;
+    for (let at = 0; at < this.#cells.length; at += CELLS) flows += this.#cells[at] ?? 0;
+    const share = Math.floor(this.#totalBytes / Math.max(1, flows));
+    return Math.min(WINDOW_MAX, Math.max(WINDOW_MIN, share));
   }
 }

@@ -3,6 +3,7 @@ import { Joined, type Peer } from "../../test/relay/joined.ts";
 import { settle, until } from "../../test/relay/until.ts";
 import type { Connection, Sockets } from "../linux/sockets.ts";
 import { Gate } from "./gate.ts";
+import { SessionInlet } from "./inlet.ts";
 import type { InterceptPorts } from "./intercept.ts";
 
 /**
@@ -29,7 +30,13 @@ beforeEach(async () => {
     stream.on("error", () => undefined).resume();
   });
   changes = [];
-  gate = new Gate({ session, sockets: router, clock, log, onChange: () => changes.push(gate.ports) });
+  gate = new Gate({
+    inlet: new SessionInlet(session, log),
+    sockets: router,
+    clock,
+    log,
+    onChange: () => changes.push(gate.ports),
+  });
 });
 afterEach(() => gate.stop());
 

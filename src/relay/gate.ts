@@ -2,11 +2,12 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Sockets } from "../linux/sockets.ts";
+import type { Inlet } from "./inlet.ts";
 import { Intercept, type InterceptPorts } from "./intercept.ts";
-import type { Session } from "./session.ts";
 
 export interface GateOptions {
-  readonly session: Session;
+  /** Where connections go on. */
+  readonly inlet: Inlet;
   readonly sockets: Sockets;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,7 +33,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
-    this.#intercept = new Intercept(options.sockets, options.session, options.log);
+    this.#intercept = new Intercept(options.sockets, (connection) => options.inlet.take(connection));
   }
 
   /** Where it listens; null while it is closed. */
@@ -45,15 +46,15 @@ export class Gate {
     if (ports !== null) this.#ports = ports;
   }
 
-  /** Looks at the session; to be called when a carrier came or went, or the peer ceased or began to answer. */
+  /** Looks at the inlet; to be called when a carrier came or went, or the peer ceased or began to answer. */
   consider(): void {
     if (this.#stopped) return;
-    const { session } = this.#options;
-    if (session.usable) {
+    const { inlet } = this.#options;
+    if (inlet.usable) {
       this.#cancelClose?.();
       this.#cancelClose = undefined;
       this.#do(() => this.#open());
-    } else if (session.carriers.size > 0) {
+    } else if (inlet.carriers > 0) {
       // Carriers that lead nowhere: somebody has waited long enough to find that out.
       this.#do(() => this.#close());
     } else
@@ -84,7 +85,7 @@ export class Gate {
 
   async #close(): Promise<void> {
     this.#cancelClose = undefined;
-    if (!this.#intercept.isOpen || this.#options.session.usable) return;
+    if (!this.#intercept.isOpen || this.#options.inlet.usable) return;
     await this.#intercept.close();
     this.#options.log.warn({}, "the server is out of reach: new connections are not taken in");
     this.#options.onChange();

@@ -22,7 +22,7 @@ beforeEach(async () => {
   await door.open();
 });
 afterEach(async () => {
-  await door.acceptor.stop();
+  await door.close();
   door.clock.advance(LONG_MS);
   await until("all connections are closed", () => door.network.links.length === 0);
 });
@@ -402,17 +402,17 @@ describe("handing over", () => {
 describe("the door", () => {
   test("opens on all its endpoints or on none", async () => {
     const other = new Door();
-    await expect(other.acceptor.start([SERVER, { address: ROUTER, port: 443 }])).rejects.toMatchObject({
+    await expect(other.entrance.open([SERVER, { address: ROUTER, port: 443 }])).rejects.toMatchObject({
       code: "EADDRNOTAVAIL",
     });
     await expect(other.connect()).rejects.toMatchObject({ code: "ECONNREFUSED" });
     await other.open();
-    await other.acceptor.stop();
+    await other.close();
   });
 
   test("ends all sessions when it closes", async () => {
     const session = await door.join();
-    await door.acceptor.stop();
+    await door.close();
     await until("the router has noticed", () => session.carriers.size === 0);
     expect(door.ended).toHaveLength(1);
     await expect(door.connect()).rejects.toMatchObject({ code: "ECONNREFUSED" });

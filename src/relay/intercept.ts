@@ -1,9 +1,5 @@
-import { messageOf } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
 import type { Connection, Listener, Sockets } from "../linux/sockets.ts";
-import { TrafficClass } from "../wire/constants.ts";
 import { FLOW_KEEPALIVE_MS } from "./limits.ts";
-import type { Session } from "./session.ts";
 
 /** Listening on loopback alone: on any other address this would be an open relay. */
 export const INTERCEPT_ADDRESSES = { v4: "127.0.0.1", v6: "::1" } as const;
@@ -14,19 +10,17 @@ export interface InterceptPorts {
 }
 
 /**
- * Where flows enter: connections from the LAN that TPROXY brings here become flows to where they wanted to go.
+ * Where flows enter: connections from the LAN that TPROXY brings here, their own address where they wanted to go.
  * While it is closed the TPROXY rule finds no listener, and the kernel routes new connections directly.
  */
 export class Intercept {
   readonly #sockets: Sockets;
-  readonly #session: Session;
-  readonly #log: Log;
+  readonly #take: (connection: Connection) => void;
   #listeners: Listener[] = [];
 
-  constructor(sockets: Sockets, session: Session, log: Log) {
+  constructor(sockets: Sockets, take: (connection: Connection) => void) {
     this.#sockets = sockets;
-    this.#session = session;
-    this.#log = log;
+    this.#take = take;
   }
 
   get isOpen(): boolean {
@@ -47,7 +41,7 @@ export class Intercept {
         this.#listeners.push(
           await this.#sockets.listen(
             { transport: "tcp", transparent: true, local, keepAliveIdleMs: FLOW_KEEPALIVE_MS },
-            this.#onConnection,
+            this.#take,
           ),
         );
       } catch (error) {
@@ -63,14 +57,4 @@ export class Intercept {
     this.#listeners = [];
     await Promise.all(listeners.map((listener) => listener.close()));
   }
-
-  readonly #onConnection = (connection: Connection): void => {
-    try {
-      this.#session.open(connection.local, TrafficClass.DEFAULT, connection);
-    } catch (error) {
-      this.#log.debug({ target: connection.local, why: messageOf(error) }, "connection not taken");
-      connection.stream.on("error", () => undefined);
-      connection.reset();
-    }
-  };
 }

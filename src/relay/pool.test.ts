@@ -52,7 +52,7 @@ beforeEach(async () => {
 afterEach(async () => {
   pool.stop();
   session.close();
-  await door.acceptor.stop();
+  await door.close();
   door.clock.advance(20_000);
   await until("all connections are closed", () => door.network.links.length === 0);
 });

@@ -102,8 +102,8 @@ function secretsOf(socket: TLSSocket): ReadonlyMap<string, Buffer> {
   return secrets;
 }
 
-/** Whether records are sealed by us; else by Node's TLS, which makes an event and a buffer of every one. */
-const direct = (): boolean => aeadProblem() === undefined;
+/** Whether records are sealed by us; else by Node's TLS, which makes an event and a buffer of every one, and stays where it is. */
+export const direct = (): boolean => aeadProblem() === undefined;
 
 async function secured(
   side: "dial" | "accept",

@@ -9,10 +9,11 @@ import { Admission, hashSecret } from "../../src/relay/admission.ts";
 import { WindowBudget } from "../../src/relay/budget.ts";
 import { createServerIdentity } from "../../src/relay/certificate.ts";
 import type { Flow } from "../../src/relay/flow.ts";
+import { Door as Entrance } from "../../src/relay/door.ts";
 import { dialHandshake } from "../../src/relay/handshake.ts";
 import { createRouterKey, pinOf, routerId } from "../../src/relay/identity.ts";
 import { Session } from "../../src/relay/session.ts";
-import { serverContext } from "../../src/relay/tls.ts";
+import { serverContext, tlsAccept } from "../../src/relay/tls.ts";
 import { SESSION_ID_BYTES, type Invite } from "../../src/wire/hello.ts";
 import { FrameDecoder } from "../../src/wire/decoder.ts";
 import type { Frame } from "../../src/wire/frames.ts";
@@ -52,6 +53,7 @@ export class Door {
   readonly budget = new WindowBudget(64 * MEBIBYTE);
   readonly admission: Admission;
   readonly acceptor: Acceptor;
+  readonly entrance: Entrance;
   readonly opened: Flow[] = [];
   readonly ended: PeerSession[] = [];
   today = TODAY;
@@ -61,19 +63,31 @@ export class Door {
     this.admission = new Admission(() => this.today);
     this.admission.update({ routers: [{ id: this.router.id, name: "home" }], invites: [] });
     this.acceptor = new Acceptor({
-      sockets: this.network.host("server", { addresses: [SERVER.address] }),
-      context: CONTEXT,
-      admission: this.admission,
       graceBytes: 1_000_000,
       clock,
       log,
       createSession: (_, id, onCarriers) => this.#session(id, false, onCarriers),
       onEnded: (peer) => this.ended.push(peer),
     });
+    this.entrance = new Entrance({
+      sockets: this.network.host("server", { addresses: [SERVER.address] }),
+      clock,
+      log,
+      shake: async (connection, signal) => {
+        const secured = await tlsAccept(connection, CONTEXT, signal);
+        await this.acceptor.receive(connection, secured, this.admission, signal);
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.entrance.close();
+    this.acceptor.stop();
   }
 
   open(): Promise<void> {
-    return this.acceptor.start([SERVER]);
+    this.acceptor.start();
+    return this.entrance.open([SERVER]);
   }
 
   /** An invitation on the list. */

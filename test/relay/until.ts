@@ -2,9 +2,9 @@
 const MAX_TURNS = 20_000;
 
 /** Waits, turn by turn, for something that happens in memory; fails when it does not. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let turn = 0; turn < MAX_TURNS; turn++) {
-    if (condition()) return;
+    if (await condition()) return;
     await new Promise(setImmediate);
   }
   throw new Error(`never happened: ${what}`);
