@@ -12,8 +12,13 @@ export interface Log {
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
+export interface LogOptions {
+  readonly level?: LogLevel;
+  readonly name: string;
+}
+
 /** One JSON object per line on standard error; synchronous, so that the last words before a crash are kept. */
-export function createLog(options: { readonly level?: LogLevel; readonly name: string }): Log {
+export function createLog(options: LogOptions): Log {
   return pino(
     {
       level: options.level ?? "info",

@@ -2,43 +2,46 @@ import { flushCompileCache } from "node:module";
 import { Argument, Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import { createLog, type Log, type LogLevel } from "../base/log.ts";
+import { createLog, type Log, type LogLevel, type LogOptions } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
 import { DataHost, type DataHostOptions } from "../control/datahost.ts";
 import { dataSocket } from "../control/place.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
+import type { InletShard, RouterShardPlan } from "../router/dataplane.ts";
 
 type CreatePlane = DataHostOptions["createPlane"];
 
 /** A role's share of the relay; the other's code is never read. */
-const PLANES: Readonly<Record<Role, (log: Log) => Promise<CreatePlane>>> = {
-  router: async (log) => {
+const PLANES: Readonly<Record<Role, (log: Log, options: LogOptions) => Promise<CreatePlane>>> = {
+  router: async (log, options) => {
     const { RouterDataPlane } = await import("../router/dataplane.ts");
-    const { kernelPathManager } = await import("../linux/pathmanager.ts");
-    return (tell) =>
-      new RouterDataPlane({
-        sockets: kernelSockets(),
-        paths: kernelPathManager(),
-        clock: systemClock,
-        log,
-        tell,
-      });
+    const { kernelRouterShard, startRouterShard } = await import("../router/kernelshard.ts");
+    const [sockets, clock] = [kernelSockets(), systemClock];
+    const openShard = (plan: RouterShardPlan): InletShard =>
+      plan.place.of === 1 ? kernelRouterShard(plan, log) : startRouterShard(plan, options, onShardDied);
+    return (tell) => new RouterDataPlane({ sockets, openShard, clock, log, tell });
   },
-  server: async (log) => {
+  server: async (log, options) => {
     const { ServerDataPlane } = await import("../server/dataplane.ts");
-    const { kernelSockDiag } = await import("../linux/sockdiag.ts");
-    const wallClock = Date.now;
+    const { kernelServerShard, startServerShard } = await import("../server/kernelshard.ts");
+    const [sockets, clock, wallClock] = [kernelSockets(), systemClock, Date.now];
     return (tell) =>
       new ServerDataPlane({
-        sockets: kernelSockets(),
-        sockDiag: kernelSockDiag(),
-        clock: systemClock,
+        sockets,
+        openShard: (place, onChange) => kernelServerShard(place, log, { onChange }),
+        startShard: (place, tellOf) => startServerShard(place, options, tellOf, onShardDied),
+        clock,
         wallClock,
         log,
         tell,
       });
   },
 };
+
+/** Nobody catches it: it ends the process (`runData`). */
+function onShardDied(error: Error): never {
+  throw error;
+}
 
 /**
  * The command behind `dataArgv` (role.ts). It stands apart from the roles' own commands because what this file imports is what a
@@ -51,8 +54,9 @@ export function dataCommand(): Command {
     .requiredOption("--dir <path>")
     .requiredOption("--log-level <level>")
     .action(async (role: Role, { dir, logLevel }: { readonly dir: string; readonly logLevel: LogLevel }) => {
-      const log = createLog({ name: `${role}-data`, level: logLevel });
-      const createPlane = await PLANES[role](log);
+      const options: LogOptions = { name: `${role}-data`, level: logLevel };
+      const log = createLog(options);
+      const createPlane = await PLANES[role](log, options);
       await runData(new DataHost({ role, socket: dataSocket(dir), log, createPlane }), log);
     });
 }

@@ -10,7 +10,7 @@ import { orderMessage, type DataMessage, type DataReport, type Orders } from "./
 export interface DataPlane {
   /** Carries out new orders without touching what they leave as it is. */
   configure(orders: Orders): Promise<void>;
-  report(): DataReport;
+  report(): DataReport | Promise<DataReport>;
   stop(): Promise<void>;
 }
 
@@ -84,7 +84,7 @@ export class DataHost {
     const message = parsed.data;
     switch (message.type) {
       case "report?":
-        control.send({ type: "report", report: this.#plane.report() });
+        void this.#report(control);
         return;
       case "stop":
         this.stop();
@@ -108,6 +108,10 @@ export class DataHost {
     } catch (error) {
       this.#refuse(control, messageOf(error));
     }
+  }
+
+  async #report(control: JsonLines): Promise<void> {
+    control.send({ type: "report", report: await this.#plane.report() });
   }
 
   #refuse(control: JsonLines, why: string): void {

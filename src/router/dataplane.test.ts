@@ -6,12 +6,15 @@ import { ManualClock } from "../base/clock.ts";
 import { MemoryLog } from "../base/log.ts";
 import { dataReport, type DataMessage, type RouterOrders, type ServerOrders } from "../control/messages.ts";
 import { FakeNetwork } from "../linux/fake/network.ts";
+import type { SockDiag } from "../linux/sockdiag.ts";
 import type { Connection, Sockets } from "../linux/sockets.ts";
 import { hashSecret } from "../relay/admission.ts";
 import { createServerIdentity } from "../relay/certificate.ts";
 import { createRouterKey, pinOf, routerId } from "../relay/identity.ts";
 import { ServerDataPlane } from "../server/dataplane.ts";
+import { ServerShard } from "../server/shard.ts";
 import { RouterDataPlane } from "./dataplane.ts";
+import { RouterShard } from "./shard.ts";
 
 /**
  *                          fibre 203.0.113.11
@@ -77,15 +80,15 @@ beforeEach(() => {
   const serverHost = network.host("server", { addresses: [SERVER.address] });
   user = network.host("user", { addresses: ["10.0.0.2"], gateway: "router" });
   web = network.host("web", { addresses: [WEB.address] });
-  router = new RouterDataPlane({ sockets: routerHost, paths: network.pathManager, clock, log, tell });
-  server = new ServerDataPlane({
-    sockDiag: { list: () => [], destroy: () => "not-found" },
-    sockets: serverHost,
+  const paths = network.pathManager;
+  router = new RouterDataPlane({
+    sockets: routerHost,
+    openShard: (plan) => new RouterShard({ ...plan, sockets: routerHost, paths, clock, log }),
     clock,
     log,
-    wallClock: () => 0,
-    tell: () => undefined,
+    tell,
   });
+  server = serverOn(serverHost);
 });
 afterEach(async () => {
   await router.stop();
@@ -94,11 +97,24 @@ afterEach(async () => {
   await until("all connections are closed", () => network.links.length === 0);
 });
 
+function serverOn(sockets: Sockets): ServerDataPlane {
+  const sockDiag: SockDiag = { list: () => [], destroy: () => "not-found" };
+  return new ServerDataPlane({
+    sockets,
+    openShard: (place, onChange) => new ServerShard({ place, onChange, sockets, sockDiag, clock, log }),
+    startShard: () => expect.fail("no threads here"),
+    clock,
+    log,
+    wallClock: () => 0,
+    tell: () => undefined,
+  });
+}
+
 async function up(): Promise<void> {
   await server.configure(serverOrders());
   await router.configure(routerOrders());
-  await until("all carriers are up", () => router.report().sessions[0]?.carriers.length === 4);
-  await until("connections are taken in", () => router.report().intercepting !== null);
+  await until("all carriers are up", async () => (await router.report()).sessions[0]?.carriers.length === 4);
+  await until("connections are taken in", async () => (await router.report()).intercepting !== null);
 }
 
 async function request(): Promise<Connection> {
@@ -125,13 +141,19 @@ describe("a router and a server", () => {
     });
     expect(heard.digest()).toBe(createHash("sha256").update(page).digest("hex"));
     expect(from).toEqual([SERVER.address]);
-    await until("nothing is left", () => router.report().sessions[0]?.flows === 0);
-    expect(router.report().counts).toEqual({ opened: 1, refused: 0, reset: 0, moved: 0, carriersLost: 0 });
+    await until("nothing is left", async () => (await router.report()).sessions[0]?.flows === 0);
+    expect((await router.report()).counts).toEqual({
+      opened: 1,
+      refused: 0,
+      reset: 0,
+      moved: 0,
+      carriersLost: 0,
+    });
   });
 
   test("report values that control understands", async () => {
     await up();
-    const [ours, theirs] = [router.report(), server.report()];
+    const [ours, theirs] = [await router.report(), await server.report()];
     for (const report of [ours, theirs]) expect(dataReport.parse(report)).toEqual(report);
     expect(ours.sessions[0]?.label).toBe("203.0.113.1:443");
     const id = routerId(routerKey);
@@ -151,7 +173,13 @@ describe("a router and a server", () => {
     expect(told.filter(({ type }) => type === "refused")).toEqual([
       { type: "refused", target: WEB, unreachable: false },
     ]);
-    expect(router.report().counts).toEqual({ opened: 1, refused: 1, reset: 0, moved: 0, carriersLost: 0 });
+    expect((await router.report()).counts).toEqual({
+      opened: 1,
+      refused: 1,
+      reset: 0,
+      moved: 0,
+      carriersLost: 0,
+    });
   });
 
   test("let connections go directly when the server is gone, and take them in when it is back", async () => {
@@ -161,42 +189,38 @@ describe("a router and a server", () => {
       if (remote.address === "10.0.0.2") direct++;
       stream.on("error", () => undefined).end();
     });
-    const ports = router.report().intercepting;
+    const ports = (await router.report()).intercepting;
     await server.stop();
-    await until("all carriers are lost", () => router.report().sessions[0]?.carriers.length === 0);
+    await until(
+      "all carriers are lost",
+      async () => (await router.report()).sessions[0]?.carriers.length === 0,
+    );
     clock.advance(2000);
-    await until("the way in is closed", () => router.report().intercepting === null);
-    expect(router.report().trouble).not.toBeNull();
+    await until("the way in is closed", async () => (await router.report()).intercepting === null);
+    expect((await router.report()).trouble).not.toBeNull();
     (await request()).reset();
     expect(direct).toBe(1);
-    server = new ServerDataPlane({
-      sockDiag: { list: () => [], destroy: () => "not-found" },
-      sockets: network.host("server", { addresses: [SERVER.address] }),
-      clock,
-      log,
-      wallClock: () => 0,
-      tell: () => undefined,
-    });
+    server = serverOn(network.host("server", { addresses: [SERVER.address] }));
     await server.configure(serverOrders());
-    await until("it is open again", () => {
+    await until("it is open again", async () => {
       clock.advance(50);
-      return router.report().intercepting !== null;
+      return (await router.report()).intercepting !== null;
     });
-    expect(router.report().intercepting).toEqual(ports);
+    expect((await router.report()).intercepting).toEqual(ports);
   });
 
   test("begin anew when the router joins another server", async () => {
     await up();
-    const before = router.report().sessions[0]?.carriers.map(({ number }) => number);
+    const before = (await router.report()).sessions[0]?.carriers.map(({ number }) => number);
     const other = await createServerIdentity();
     await router.configure(routerOrders({ pin: pinOf(other.certificatePem).toString("hex") }));
-    await until("the wrong server is noticed", () => router.report().trouble !== null);
-    expect(router.report().sessions[0]?.carriers).toEqual([]);
+    await until("the wrong server is noticed", async () => (await router.report()).trouble !== null);
+    expect((await router.report()).sessions[0]?.carriers).toEqual([]);
     expect(before).toHaveLength(4);
     await router.configure(routerOrders());
-    await until("it is back", () => {
+    await until("it is back", async () => {
       clock.advance(50);
-      return router.report().sessions[0]?.carriers.length === 4;
+      return (await router.report()).sessions[0]?.carriers.length === 4;
     });
   });
 
@@ -210,8 +234,8 @@ describe("a router and a server", () => {
     });
     await server.configure(listed);
     await settle();
-    expect(server.report().enrolments).toEqual([]);
-    expect(server.report().sessions[0]?.carriers).toHaveLength(4);
+    expect((await server.report()).enrolments).toEqual([]);
+    expect((await server.report()).sessions[0]?.carriers).toHaveLength(4);
   });
 
   test("refuse orders of the other role", async () => {
@@ -229,8 +253,8 @@ describe("a router and a server", () => {
 describe("carriers", () => {
   const [FIBRE, LTE] = WAYS.map(({ localAddress }) => localAddress);
   /** The addresses that each carrier uses. */
-  const used = (): string[][] =>
-    (router.report().sessions[0]?.carriers ?? []).map(({ subflows }) =>
+  const used = async (): Promise<string[][]> =>
+    ((await router.report()).sessions[0]?.carriers ?? []).map(({ subflows }) =>
       subflows.map(({ localAddress }) => localAddress).sort(),
     );
   const backups = (): string[][] => network.links.map((link) => link.backups.map(({ address }) => address));
@@ -239,14 +263,14 @@ describe("carriers", () => {
   async function bonded(): Promise<void> {
     await up();
     clock.advance(100);
-    expect(used()).toEqual(each([FIBRE, LTE]));
+    expect(await used()).toEqual(each([FIBRE, LTE]));
     clock.advance(100);
   }
 
   test("use every WAN, and keep to the best while there is little to carry", async () => {
     await bonded();
     expect(backups()).toEqual(each([LTE]));
-    expect(router.report().unused).toEqual([]);
+    expect((await router.report()).unused).toEqual([]);
   });
 
   test("take all WANs for a download, and give them back when it is over", async () => {
@@ -274,10 +298,10 @@ describe("carriers", () => {
     await bonded();
     await router.configure(routerOrders({ ways: WAYS.slice(1) }));
     clock.advance(100);
-    expect(used()).toEqual(each([LTE]));
+    expect(await used()).toEqual(each([LTE]));
     await router.configure(routerOrders());
     clock.advance(200);
-    expect(used()).toEqual(each([FIBRE, LTE]));
+    expect(await used()).toEqual(each([FIBRE, LTE]));
   });
 
   test("tell of a WAN from which they cannot connect", async () => {
@@ -285,9 +309,9 @@ describe("carriers", () => {
     const lost = { name: "dsl", localAddress: "203.0.113.13", backup: false };
     await router.configure(routerOrders({ ways: [...WAYS, lost] }));
     clock.advance(2000);
-    expect(router.report().unused).toEqual([]);
+    expect((await router.report()).unused).toEqual([]);
     clock.advance(2000);
-    expect(router.report().unused).toEqual([
+    expect((await router.report()).unused).toEqual([
       { way: "dsl", localAddress: lost.localAddress, lacking: 4, carriers: 4, repairs: 1 },
     ]);
     expect(log.lines.filter(({ fields }) => fields["wan"] === "dsl")).toMatchObject([
@@ -299,7 +323,7 @@ describe("carriers", () => {
     network.stripMptcp = true;
     await up();
     clock.advance(5000);
-    expect(used().map(({ length }) => length)).toEqual(each(1));
-    expect(router.report().unused).toEqual([]);
+    expect((await used()).map(({ length }) => length)).toEqual(each(1));
+    expect((await router.report()).unused).toEqual([]);
   });
 });
