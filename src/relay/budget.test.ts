@@ -15,7 +15,7 @@ describe("the window budget", () => {
     [16_000, 64 * 1024],
   ])("of 128 MiB gives each of %i flows %i bytes", (flows, window) => {
     const budget = new WindowBudget(128 * MEBIBYTE);
-    budget.flows = flows;
+    budget.active = flows;
     expect(budget.window()).toBe(window);
   });
 
@@ -26,7 +26,7 @@ describe("the window budget", () => {
         fc.integer({ min: 1, max: 20_000 }),
         (total, flows) => {
           const budget = new WindowBudget(total);
-          budget.flows = flows;
+          budget.active = flows;
           const window = budget.window();
           expect(window === 64 * 1024 || window * flows <= total).toBe(true);
         },

@@ -1,5 +1,5 @@
 /** The largest window of one flow: 400 Mbit/s over a round trip (with the queues on the way) of 160 ms. */
-const WINDOW_MAX = 8 * 1024 * 1024;
+export const WINDOW_MAX = 8 * 1024 * 1024;
 /** The smallest while there is memory: what an opener may always send. */
 const WINDOW_MIN = 64 * 1024;
 /** The window while there is none: every flow goes on, at a crawl, until the held bytes have gone down. */
@@ -7,7 +7,7 @@ const WINDOW_SCARCE = 4 * 1024;
 
 /** What the threads of a process know of each other's flows: each writes what is its own, all add it up. */
 export interface BudgetShare {
-  /** Of each thread its flows and the KiB that they hold. */
+  /** Of each thread its active flows and the KiB that they hold. */
   readonly cells: SharedArrayBuffer;
   /** Which of them is this one, from 0. */
   readonly thread: number;
@@ -22,8 +22,8 @@ export function budgetCells(threads: number): SharedArrayBuffer {
 }
 
 /**
- * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as flows grow in
- * number, and where that is not enough (windows that were given stay given) nothing new is taken in.
+ * The memory for bytes under way, shared by the flows of all sessions of this process: windows shrink as active flows
+ * grow in number, and where that is not enough (windows that were given stay given) nothing new is taken in.
  */
 export class WindowBudget {
   readonly #totalBytes: number;
@@ -38,12 +38,12 @@ export class WindowBudget {
     this.#own = thread * CELLS;
   }
 
-  /** Flows of this thread. */
-  get flows(): number {
+  /** Flows of this thread that move or hold bytes: those that are idle need no memory. */
+  get active(): number {
     return this.#cells[this.#own] ?? 0;
   }
 
-  set flows(count: number) {
+  set active(count: number) {
     this.#cells[this.#own] = count;
   }
 
@@ -63,12 +63,12 @@ export class WindowBudget {
     this.#cells[this.#own + 1] = Math.ceil(this.#heldBytes / KIBIBYTE);
   }
 
-  /** The window, in bytes, that a flow may have now. */
-  window(): number {
+  /** The window, in bytes, that a flow may have now if it needs `need`. */
+  window(need = WINDOW_MAX): number {
     if (this.exhausted) return WINDOW_SCARCE;
-    let flows = 0;
-    for (let at = 0; at < this.#cells.length; at += CELLS) flows += this.#cells[at] ?? 0;
-    const share = Math.floor(this.#totalBytes / Math.max(1, flows));
-    return Math.min(WINDOW_MAX, Math.max(WINDOW_MIN, share));
+    let active = 0;
+    for (let at = 0; at < this.#cells.length; at += CELLS) active += this.#cells[at] ?? 0;
+    const share = Math.floor(this.#totalBytes / Math.max(1, active));
+    return Math.max(WINDOW_MIN, Math.min(WINDOW_MAX, share, need));
   }
 }

@@ -26,8 +26,8 @@ export interface Lane {
 
 /** What a flow needs of its session. */
 export interface FlowHost {
-  /** Bytes a flow may have under way, in either direction: shrinks as flows grow in number. */
-  window(): number;
+  /** Bytes that this flow may have under way, in either direction: what it needs, as far as there is memory. */
+  window(flow: Flow): number;
   /** True while this process holds more than it should: nothing more is to be read from local ends. */
   readonly exhausted: boolean;
   /** A lane for a flow that has something to say; undefined where there is none: `ride` is called once there is. */
@@ -191,7 +191,7 @@ export class Flow {
    */
   boundLocal(): void {
     if (this.#local === undefined) return;
-    const window = Math.max(LOCAL_BOUND_MIN, this.#host.window());
+    const window = Math.max(LOCAL_BOUND_MIN, this.#host.window(this));
     if (window > this.#localBound / 2 && window < this.#localBound * 2) return;
     this.#localBound = window;
     this.#local.holdAtMost(window);
@@ -272,7 +272,7 @@ export class Flow {
 
   /** Hands `lane` up to `quantum` bytes, range by range; true while there is more to send now. */
   produce(lane: Lane, quantum: number): boolean {
-    this.#send.keep = this.#host.window();
+    this.#send.keep = this.#host.window(this);
     let left = quantum;
     while (left > 0) {
       const range = this.#send.take(Math.min(left, MAX_DATA_BYTES));
@@ -335,7 +335,7 @@ export class Flow {
   /** There may be something to send now. */
   #moveOn(): void {
     if (this.#closed) return;
-    this.#send.keep = this.#host.window();
+    this.#send.keep = this.#host.window(this);
     if (this.#send.sendable > 0 || this.#finReady) this.#speak();
   }
 
@@ -363,7 +363,7 @@ export class Flow {
   #greet(lane: Lane): void {
     this.#greetingDue = false;
     const { id, target, cls } = this;
-    const window = this.#host.window();
+    const window = this.#host.window(this);
     this.#receive.allow(this.#receive.next + window);
     if (this.#opener) {
       lane.send({ kind: "open", flow: id, window, cls, target });
@@ -375,7 +375,7 @@ export class Flow {
 
   #ack(lane: Lane): void {
     this.#ackDue = false;
-    const [offset, window] = [this.#consumed, this.#host.window()];
+    const [offset, window] = [this.#consumed, this.#host.window(this)];
     this.#ackedOffset = offset;
     this.#finAckSent = this.#finAckWanted;
     this.#receive.allow(offset + window);

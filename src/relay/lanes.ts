@@ -71,13 +71,10 @@ export class Lanes {
     return pickCarrier(this.#carriers) ?? this.#draining;
   }
 
-  /** Finds out who has how much to say, and where it is to be said; to be called once a second. */
-  tick(flows: Iterable<Flow>): void {
+  /** Sees to it that everybody speaks where it is best; to be called when their pace may have changed. */
+  arrange(flows: Iterable<Flow>): void {
     this.#bulk = 0;
-    for (const flow of flows) {
-      flow.pace.tick(flow.bytesSent + flow.bytesReceived);
-      if (flow.pace.isBulk) this.#bulk++;
-    }
+    for (const { pace } of flows) if (pace.isBulk) this.#bulk++;
     for (const carrier of this.#carriers) {
       for (const flow of carrier.flows) {
         if (flow.idle && flow.pace.idleTicks >= PARK_TICKS) this.#move(flow, carrier, undefined);

@@ -192,8 +192,8 @@ export class Session implements FlowHost, CarrierUser {
 
   // FlowHost
 
-  window(): number {
-    return this.#options.budget.window();
+  window({ pace }: Flow): number {
+    return this.#options.budget.window(pace.need);
   }
 
   get exhausted(): boolean {
@@ -216,7 +216,7 @@ export class Session implements FlowHost, CarrierUser {
   flowClosed(flow: Flow, end: FlowEnd, lastWord: Frame | undefined): void {
     this.#flows.delete(flow.id);
     this.#ackDue.delete(flow);
-    this.#options.budget.flows--;
+    if (flow.pace.isActive) this.#options.budget.active--;
     this.#gone.add(flow.id);
     const carrier = this.#lanes.forget(flow);
     if (end !== "done") this.counts[end]++;
@@ -397,7 +397,7 @@ export class Session implements FlowHost, CarrierUser {
 
   #add(flow: Flow): Flow {
     this.#flows.set(flow.id, flow);
-    this.#options.budget.flows++;
+    this.#options.budget.active++;
     this.counts.opened++;
     return flow;
   }
@@ -424,6 +424,13 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   };
 
+  /** The longest of the carriers' round trips as of late, with all queues on the way. */
+  get #rttMs(): number {
+    let longest = 0;
+    for (const carrier of this.#carriers) longest = Math.max(longest, carrier.rttMs);
+    return longest;
+  }
+
   /** When anything was last heard on a carrier that lives. */
   get #heardAt(): number {
     let last = 0;
@@ -442,10 +449,18 @@ export class Session implements FlowHost, CarrierUser {
     this.#options.onCarriers?.();
   }
 
-  /** Counts what is held, once a second: each flow alone is bounded by its window meanwhile. */
+  /** Counts what is held and who needs how much, once a second: each flow alone is bounded by its window meanwhile. */
   #weigh(): void {
     const { budget } = this.#options;
-    budget.note(this, this.heldBytes);
+    const rttMs = this.#rttMs;
+    let held = 0;
+    for (const { pace, bytesSent, bytesReceived, heldBytes } of this.#flows.values()) {
+      held += heldBytes;
+      const wasActive = pace.isActive;
+      pace.tick({ movedBytes: bytesSent + bytesReceived, heldBytes, rttMs });
+      budget.active += Number(pace.isActive) - Number(wasActive);
+    }
+    budget.note(this, held);
     for (const flow of this.#flows.values()) {
       flow.boundLocal();
       if (!budget.exhausted) flow.readOn();
@@ -455,7 +470,7 @@ export class Session implements FlowHost, CarrierUser {
   #housekeeping(): void {
     const now = this.#options.clock.now();
     this.#weigh();
-    this.#lanes.tick(this.#flows.values());
+    this.#lanes.arrange(this.#flows.values());
     for (const carrier of this.#carriers) this.#look(carrier, now);
     if (this.lonelySince !== undefined && now - this.lonelySince > this.graceMs) this.#expire();
   }
@@ -468,7 +483,7 @@ export class Session implements FlowHost, CarrierUser {
       carrier.close(
         new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
       );
-    } else if (isOwed || silent > PING_AFTER_MS) carrier.ping();
+    } else if (isOwed || carrier.hasMoved || silent > PING_AFTER_MS) carrier.ping();
     // Not before the peer's GOAWAY: until then an OPEN may be on its way.
     else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
   }

@@ -141,7 +141,7 @@ export class Joined {
       session.flows.size,
       ...[...session.carriers].map((carrier) => carrier.flows.size),
     ]);
-    return [...sizes, this.nearBudget.flows, this.farBudget.flows].filter((count) => count !== 0);
+    return [...sizes, this.nearBudget.active, this.farBudget.active].filter((count) => count !== 0);
   }
 
   #adopt(connection: Connection, number: number, session: Session): Carrier {
