@@ -6,6 +6,7 @@ import { cpuPerGb } from "./ids/cpu.ts";
 import { firstByte } from "./ids/firstbyte.ts";
 import { idleFlows } from "./ids/idleflows.ts";
 import { bulk512 } from "./ids/streams.ts";
+import { workers } from "./ids/workers.ts";
 
 /** Everything that can be measured, in the order in which it is. */
 export const BENCHES: readonly Bench[] = [
@@ -14,6 +15,7 @@ export const BENCHES: readonly Bench[] = [
   bulk8,
   cpuPerGb,
   bulk512,
+  workers,
   aggregate,
   firstByte,
   accept,

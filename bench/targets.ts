@@ -13,6 +13,7 @@ export const TARGETS = {
   "bulk-8": { unit: ofShadowsocks, atLeast: 0.9 },
   "cpu-per-gb": { unit: ofShadowsocks, atMost: 1.3 },
   "bulk-512": { unit: "x 8 streams", atLeast: 0.9 },
+  workers: { unit: "x 1 worker", atLeast: 0.95 },
   aggregate: { unit: "x sum of single paths", atLeast: 0.98 },
   "first-byte": { unit: "x best WAN directly", atMost: 0.7 },
   accept: { unit: ofShadowsocks, atLeast: 1 },

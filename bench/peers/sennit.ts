@@ -9,30 +9,37 @@ const PROGRAM = fileURLToPath(new URL("../../bin/sennit", import.meta.url));
 const LOG_TAIL_CHARACTERS = 600;
 
 /** Sennit itself: router and server, started as a user would start them, with all carriers up before the load comes. */
-export const sennit: Contestant = {
-  name: "sennit",
-  version: () => Promise.resolve(`sennit ${VERSION}`),
-  async start(lab, { wans, client }, closer) {
-    const pair = await Pair.prepare(lab, {
-      endpoint: `${SERVER.address}:${SERVER_PORT}`,
-      router: {
-        lan: { interfaces: ["lan"] },
-        wans: Object.fromEntries(wans.map((device) => [device, { interface: device }])),
-      },
-      argv: (...args) => [PROGRAM, ...args],
-    });
-    closer.add("Sennit", () => pair.down());
-    const log = async (): Promise<string> =>
-      (await readFile(pair.logFile, "utf8")).slice(-LOG_TAIL_CHARACTERS);
-    try {
-      await pair.up();
-    } catch (cause) {
-      const what = `${messageOf(cause)}; it said: ${await log()}`;
-      throw new SennitError("peer", "bench-program", what, { cause });
-    }
-    return {
-      way: { client, address: WEB.address, wrapper: [], crossesServer: true },
-      log,
-    };
-  },
-};
+export const sennit = sennitAs("sennit");
+
+/** The same with something in the `relay` section of both config files. */
+export function sennitAs(name: string, relay: object = {}): Contestant {
+  return {
+    name,
+    version: () => Promise.resolve(`sennit ${VERSION}`),
+    async start(lab, { wans, client }, closer) {
+      const pair = await Pair.prepare(lab, {
+        endpoint: `${SERVER.address}:${SERVER_PORT}`,
+        router: {
+          lan: { interfaces: ["lan"] },
+          wans: Object.fromEntries(wans.map((device) => [device, { interface: device }])),
+          relay,
+        },
+        server: { relay },
+        argv: (...args) => [PROGRAM, ...args],
+      });
+      closer.add("Sennit", () => pair.down());
+      const log = async (): Promise<string> =>
+        (await readFile(pair.logFile, "utf8")).slice(-LOG_TAIL_CHARACTERS);
+      try {
+        await pair.up();
+      } catch (cause) {
+        const what = `${messageOf(cause)}; it said: ${await log()}`;
+        throw new SennitError("peer", "bench-program", what, { cause });
+      }
+      return {
+        way: { client, address: WEB.address, wrapper: [], crossesServer: true },
+        log,
+      };
+    },
+  };
+}

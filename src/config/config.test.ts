@@ -51,6 +51,7 @@ describe("a right file", () => {
     expect(parseServerConfig("version: 1", "server.yaml")).toEqual({
       version: 1,
       listen: { port: 443, addresses: ["::"] },
+      relay: {},
       egress: { allowPrivate: [] },
       directories: { state: "/var/lib/sennit/server", run: "/run/sennit/server" },
       log: { level: "info" },

@@ -59,6 +59,15 @@ export const directories = (role: Role) =>
     .prefault({})
     .describe("Where Sennit keeps its files");
 
+export const workers = z
+  .int()
+  .min(1)
+  .max(16)
+  .optional()
+  .describe(
+    "Threads that carry traffic; without it, 1 on up to two cores, else one fewer than there are cores, at most 4. A data process that runs keeps what it began with",
+  );
+
 export const log = z
   .strictObject({
     level: logLevel.default("info").describe("The least important lines that are still written"),

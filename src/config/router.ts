@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { deviceName, directories, ipAddress, log, version } from "./fields.ts";
+import { deviceName, directories, ipAddress, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
 
 /**
@@ -44,6 +44,7 @@ const schema = z.strictObject({
         .max(64)
         .default(6)
         .describe("Connections kept to the server; each takes one NAT entry per WAN"),
+      workers,
       onFailure: z
         .enum(["open", "closed"])
         .default("open")

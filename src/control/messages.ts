@@ -26,7 +26,7 @@ export const routerOrders = z.strictObject({
   ),
   carriers: z.int(),
   /** Threads that the work is divided over. */
-  workers: z.int().min(1).optional(),
+  workers: z.int().min(1),
   /** Where to listen for intercepted connections; null lets the kernel choose. */
   ports: ports.nullable(),
 });
@@ -39,7 +39,7 @@ export const serverOrders = z.strictObject({
   listen: z.array(z.strictObject({ address: z.string(), port: z.int() })),
   allowPrivate: z.array(z.string()),
   /** Threads that the work is divided over. */
-  workers: z.int().min(1).optional(),
+  workers: z.int().min(1),
   routers: z.array(z.strictObject({ id: hex(32), name: z.string() })),
   invites: z.array(
     z.strictObject({ id: hex(8), secretHash: hex(32), expires: z.number(), name: z.string() }),

@@ -27,6 +27,15 @@ export interface ShardPlace {
   readonly budget: BudgetShare;
 }
 
+/** One thread is enough for what a small machine can move, and leaves a core for its other work on a larger one. */
+const SMALL_CORES = 2;
+const MAX_WORKERS = 4;
+
+/** How many shards a data process has on a machine with so many cores, unless the config says it. */
+export function usualWorkers(cores: number): number {
+  return cores <= SMALL_CORES ? 1 : Math.min(MAX_WORKERS, cores - 1);
+}
+
 /** Its part of `total`: the parts of all differ by one at most. */
 export function part(total: number, { number, of }: Pick<ShardPlace, "number" | "of">): number {
   return Math.floor(total / of) + (number < total % of ? 1 : 0);

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { createApi } from "../api/api.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
@@ -15,6 +16,7 @@ import type { DataReport } from "../control/messages.ts";
 import { Observer } from "../control/observer.ts";
 import { dataSocket } from "../control/place.ts";
 import { Rates } from "../control/rates.ts";
+import { usualWorkers } from "../control/shard.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
@@ -245,6 +247,7 @@ export class RouterControl {
           backup: wan.role === "backup",
           ...(twin && { device: wan.device }),
         })),
+      workers: config.relay.workers ?? usualWorkers(availableParallelism()),
       carriers: config.relay.carriers,
       ports: this.#ports,
     });

@@ -40,6 +40,7 @@ const routerOrders = (changes: Partial<RouterOrders> = {}): RouterOrders => ({
   endpoints: [{ host: SERVER.address, port: SERVER.port }],
   ways: WAYS,
   carriers: 4,
+  workers: 1,
   ports: null,
   ...changes,
 });
@@ -49,6 +50,7 @@ const serverOrders = (changes: Partial<ServerOrders> = {}): ServerOrders => ({
   certificate: identity.certificatePem,
   listen: [SERVER],
   allowPrivate: [],
+  workers: 1,
   routers: [],
   invites: [
     {

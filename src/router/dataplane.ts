@@ -66,7 +66,7 @@ export class RouterDataPlane implements DataPlane {
   }
 
   /** As many as the first orders say, for as long as this process lives; each has a carrier at least. */
-  #openShards({ workers = 1, carriers }: RouterOrders): Gate {
+  #openShards({ workers, carriers }: RouterOrders): Gate {
     const { sockets, openShard, clock, log } = this.#deps;
     const of = Math.min(workers, carriers);
     const [cells, instance] = [budgetCells(of), randomBytes(PROCESS_BYTES)];

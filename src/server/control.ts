@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { createApi } from "../api/api.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { InviteRequest } from "../api/invite.ts";
@@ -14,6 +15,7 @@ import { DataProcess } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { dataSocket } from "../control/place.ts";
+import { usualWorkers } from "../control/shard.ts";
 import { planServer } from "../netplan/plan.ts";
 import type { GuestBook } from "./guests.ts";
 
@@ -114,6 +116,7 @@ export class ServerControl {
       key: identity.keyPem,
       certificate: identity.certificatePem,
       listen: config.listen.addresses.map((address) => ({ address, port: config.listen.port })),
+      workers: config.relay.workers ?? usualWorkers(availableParallelism()),
       allowPrivate: config.egress.allowPrivate,
       routers: [...routers],
       invites: [...invites],

@@ -59,7 +59,7 @@ export class ServerDataPlane implements DataPlane {
     this.#admission.update(orders);
     const before = this.#orders;
     this.#orders = orders;
-    this.#receive ??= this.#openShards(orders.workers ?? 1);
+    this.#receive ??= this.#openShards(orders.workers);
     await Promise.all(this.#shards.map((shard) => shard.configure(orders)));
     if (this.#door !== undefined && sameDoor(orders, before)) return;
     await this.#door?.close();

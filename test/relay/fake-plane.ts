@@ -50,5 +50,6 @@ export const ordersWith = (carriers: number): Orders => ({
   endpoints: [],
   ways: [],
   carriers,
+  workers: 1,
   ports: null,
 });
