@@ -36,6 +36,13 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  /** When the next alarm falls due; undefined while nobody waits for one. */
+  get nextAt(): number | undefined {
+    let next: number | undefined;
+    for (const { at } of this.#alarms) if (next === undefined || at < next) next = at;
+    return next;
+  }
+
   after(delayMs: number, fn: () => void): () => void {
     return this.#add({ at: this.#now + delayMs, periodMs: undefined, fn });
   }

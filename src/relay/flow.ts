@@ -80,7 +80,7 @@ export class Flow {
   #deliverDue = false;
   /** OPEN or OPENED is to be said. */
   #greetingDue = false;
-  /** OPEN was answered, or OPENED was said: the peer has the flow, or will. */
+  /** Anything was heard of it after OPEN, or OPENED was said: the peer has the flow, or will. */
   #open = false;
   /** An ACK is to be said, whether it is news or not. */
   #ackDue = false;
@@ -201,6 +201,7 @@ export class Flow {
   onData(offset: number, bytes: Buffer): void {
     if (!this.#deliverDue) this.#host.deliverSoon(this);
     this.#deliverDue = true;
+    this.#open ||= this.#opener;
     this.#receive.insert(offset, bytes, this.#arrived);
   }
 
@@ -218,6 +219,7 @@ export class Flow {
 
   /** FIN from the peer. */
   onFin(offset: number): void {
+    this.#open ||= this.#opener;
     this.#receive.fin(offset);
     if (this.#receive.ended) this.deliver();
   }

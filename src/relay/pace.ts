@@ -46,7 +46,7 @@ export class Pace {
     this.idleTicks = moved > 0 ? 0 : this.idleTicks + 1;
     this.isActive = moved >= ACTIVE_BYTES || heldBytes >= ACTIVE_BYTES;
     const product = (moved / PACE_TICK_MS) * Math.max(RTT_MIN_MS, rttMs);
-    this.need = Math.max(GROWTH * product, this.need * FADING);
+    this.need = Math.ceil(Math.max(GROWTH * product, this.need * FADING));
     this.#fast = moved >= BULK_BYTES ? this.#fast + 1 : 0;
     this.#slow = moved < BULK_BYTES / 4 ? this.#slow + 1 : 0;
     if (this.#fast >= BULK_TICKS) this.isBulk = true;

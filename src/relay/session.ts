@@ -136,7 +136,8 @@ export class Session implements FlowHost, CarrierUser {
 
   /** Whether nothing would be lost with it. */
   get isEmpty(): boolean {
-    return this.#carriers.size === 0 && this.#flows.size === 0 && this.#insistence.isEmpty;
+    const nothingToSay = this.#insistence.isEmpty || this.#hasExpired;
+    return this.#carriers.size === 0 && this.#flows.size === 0 && nothingToSay;
   }
 
   /**
@@ -303,12 +304,14 @@ export class Session implements FlowHost, CarrierUser {
     this.#peerInstance = instance;
     if (before === undefined || before.equals(instance)) return;
     this.#log.warn({ flows: this.#flows.size }, "the other end has started anew: flows are reset");
-    // One that was not answered is asked for again.
-    for (const flow of this.#flows.values()) if (flow.isOpen) flow.onReset();
     for (const carrier of this.#carriers) {
       carrier.close(new SennitError("peer", "restarted", "the other end has started anew"));
     }
-    this.#insistence.clear();
+    // One that was not answered is asked for again, unless a target may have heard its bytes. The peer is told of the
+    // others: news of its start may come late, and then it knows them.
+    for (const flow of this.#flows.values()) {
+      if (flow.isOpen || flow.bytesSent > 0) flow.reset(ResetReason.UNKNOWN_FLOW);
+    }
   }
 
   #onPong(nonce: number, carrier: Carrier): void {
@@ -472,7 +475,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#weigh();
     this.#lanes.arrange(this.#flows.values());
     for (const carrier of this.#carriers) this.#look(carrier, now);
-    if (this.lonelySince !== undefined && now - this.lonelySince > this.graceMs) this.#expire();
+    if (this.#hasExpired) this.#expire();
   }
 
   #look(carrier: Carrier, now: number): void {
@@ -488,12 +491,17 @@ export class Session implements FlowHost, CarrierUser {
     else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
   }
 
+  get #hasExpired(): boolean {
+    const since = this.lonelySince;
+    return since !== undefined && this.#options.clock.now() - since > this.graceMs;
+  }
+
   /** Nobody came for too long: who waits is told. */
   #expire(): void {
-    if (this.#flows.size === 0 && this.#insistence.isEmpty) return;
+    if (this.#flows.size === 0) return;
     this.#log.warn({ flows: this.#flows.size }, "no carrier for too long: flows are reset");
+    // The peer is told when it comes back after all: it may have waited less long.
     for (const flow of this.#flows.values()) flow.reset(ResetReason.EXPIRED);
-    this.#insistence.clear();
     this.#options.onCarriers?.();
   }
 
