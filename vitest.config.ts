@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/{unit,model,fuzz}/**/*.test.ts"],
           testTimeout: 20_000,
         },
       },
