@@ -41,17 +41,27 @@ describe("a right file", () => {
       version: 1,
       lan: { interfaces: ["lan"] },
       wans: { fibre: { interface: "fibre", role: "active" }, lte: { interface: "lte", role: "backup" } },
-      relay: { carriers: 6, onFailure: "open" },
+      relay: { carriers: 6, maxCarriers: 32, grace: 600_000, drain: 3_600_000, onFailure: "open" },
       directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
       log: { level: "info" },
     });
+  });
+
+  test("durations and sizes are read with their units", () => {
+    expect(parseRouterConfig(`${ROUTER}relay: { grace: 1 min, drain: 2 h }`, "x").relay).toMatchObject({
+      grace: 60_000,
+      drain: 7_200_000,
+    });
+    expect(parseServerConfig("version: 1\nrelay: { graceMemory: 8 MB }", "x").relay.graceMemory).toBe(
+      2 ** 23,
+    );
   });
 
   test("server: a version is enough", () => {
     expect(parseServerConfig("version: 1", "server.yaml")).toEqual({
       version: 1,
       listen: { port: 443, addresses: ["::"] },
-      relay: {},
+      relay: { grace: 600_000, graceMemory: 64 * 1024 ** 2, drain: 3_600_000 },
       egress: { allowPrivate: [] },
       directories: { state: "/var/lib/sennit/server", run: "/run/sennit/server" },
       log: { level: "info" },
@@ -125,6 +135,16 @@ relay:
     expect(router(wans(8))).toEqual([]);
     expect(router(wans(9))).toMatchObject([{ found: "9 WANs that are not off" }]);
     expect(router(`${wans(8)}\n  spare: { interface: spare, role: off }`)).toEqual([]);
+  });
+
+  test.each([
+    ["carriers: 8, maxCarriers: 7", "relay.maxCarriers", "7"],
+    ["carriers: x, maxCarriers: 7", "relay.carriers", '"x"'],
+    ["grace: 2 d", "relay.grace", '"2 d"'],
+    ["drain: 1 ms", "relay.drain", '"1 ms"'],
+    ["grace: soon", "relay.grace", '"soon"'],
+  ])("relay: { %s }", (relay, path, found) => {
+    expect(router(`${ROUTER}relay: { ${relay} }`)).toMatchObject([{ path, found }]);
   });
 
   test("networks and ports of a server", () => {

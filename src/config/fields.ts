@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { parseDuration, parseSize, type Parsed } from "../base/units.ts";
 
 export type Role = "router" | "server";
 
@@ -58,6 +59,48 @@ export const directories = (role: Role) =>
     })
     .prefault({})
     .describe("Where Sennit keeps its files");
+
+/** Text such as "10 min" in, milliseconds or bytes out, where `parse` finds a number from `min` to `max`. */
+const quantity = (parse: (input: unknown) => Parsed, min: number, max: number, allowed: string) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((input, context) => {
+      const parsed = parse(input);
+      if (parsed.ok && parsed.value >= min && parsed.value <= max) return parsed.value;
+      context.addIssue({ code: "custom", message: allowed });
+      return z.NEVER;
+    })
+    .meta({ allowed });
+
+const SECOND_MS = 1000;
+const DAY_MS = 86_400 * SECOND_MS;
+const MIB = 1024 ** 2;
+
+/** In milliseconds. */
+export const grace = quantity(parseDuration, 0, DAY_MS, 'a duration of at most "1 d", such as "10 min"')
+  .prefault("10 min")
+  .describe(
+    "How long connections outlive the last carrier, waiting for the other end; then they are reset. The shorter of both ends' counts",
+  );
+
+/** In milliseconds. */
+export const drain = quantity(
+  parseDuration,
+  SECOND_MS,
+  7 * DAY_MS,
+  'a duration from "1 s" to "7 d", such as "1 h"',
+)
+  .prefault("1 h")
+  .describe(
+    "How long, after an upgrade, the old data process goes on with the connections it has; then they are reset",
+  );
+
+/** In bytes. */
+export const graceMemory = quantity(parseSize, MIB, 1024 * MIB, 'a size from "1 MB" to "1 GB"')
+  .prefault("64 MB")
+  .describe(
+    "What may be held for routers that are out of reach, all together; beyond it, who has waited longest is given up",
+  );
 
 export const workers = z
   .int()

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { deviceName, directories, ipAddress, log, version, workers } from "./fields.ts";
+import { deviceName, directories, drain, grace, ipAddress, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
 
 /**
@@ -44,6 +44,14 @@ const schema = z.strictObject({
         .max(64)
         .default(6)
         .describe("Connections kept to the server; each takes one NAT entry per WAN"),
+      maxCarriers: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(32)
+        .describe("The most there may be of them, while many connections move much at a time"),
+      grace,
+      drain,
       workers,
       onFailure: z
         .enum(["open", "closed"])
@@ -62,6 +70,10 @@ export type RouterConfig = z.output<typeof schema>;
 
 /** What the rules below need to see, of a file that may be wrong everywhere else. */
 const glimpse = z.object({
+  relay: z
+    .object({ carriers: z.number().catch(0), maxCarriers: z.number().catch(Infinity) })
+    .optional()
+    .catch(undefined),
   lan: z.object({ interfaces: z.array(z.unknown()).catch([]) }).catch({ interfaces: [] }),
   wans: z
     .record(
@@ -72,7 +84,7 @@ const glimpse = z.object({
     .catch(undefined),
 });
 
-/** The rules between keys: every device has one job, and there is an uplink to work with. */
+/** The rules between keys: every device has one job, there is an uplink to work with, and bounds are in order. */
 function rules(value: unknown): readonly Fault[] {
   const seen = glimpse.safeParse(value).data;
   if (seen === undefined) return [];
@@ -93,6 +105,15 @@ function rules(value: unknown): readonly Fault[] {
   };
   for (const [index, device] of seen.lan.interfaces.entries()) claim(device, ["lan", "interfaces", index]);
   for (const [name, entry] of wans) claim(entry.interface, ["wans", name, "interface"]);
+
+  const { carriers = 0, maxCarriers = Infinity } = seen.relay ?? {};
+  if (carriers > maxCarriers) {
+    faults.push({
+      path: ["relay", "maxCarriers"],
+      found: show(maxCarriers),
+      allowed: `as many as relay.carriers at least, which is ${carriers}`,
+    });
+  }
 
   const usable = wans.filter(([, entry]) => entry.role !== "off").length;
   if (seen.wans !== undefined && (usable < 1 || usable > MAX_WANS)) {

@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { directories, ipAddress, log, network, version, workers } from "./fields.ts";
+import {
+  directories,
+  drain,
+  grace,
+  graceMemory,
+  ipAddress,
+  log,
+  network,
+  version,
+  workers,
+} from "./fields.ts";
 import { loadConfig, parseConfig, type ConfigKind } from "./load.ts";
 
 const schema = z.strictObject({
@@ -15,7 +25,10 @@ const schema = z.strictObject({
     })
     .prefault({})
     .describe("Where routers reach this server"),
-  relay: z.strictObject({ workers }).prefault({}).describe("How TCP connections are carried"),
+  relay: z
+    .strictObject({ grace, graceMemory, drain, workers })
+    .prefault({})
+    .describe("How TCP connections are carried"),
   egress: z
     .strictObject({
       allowPrivate: z

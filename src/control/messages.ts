@@ -24,7 +24,11 @@ export const routerOrders = z.strictObject({
       device: z.string().optional(),
     }),
   ),
+  /** Carriers that are kept, and the most there may be while bulk flows want their own. */
   carriers: z.int(),
+  maxCarriers: z.int(),
+  /** How long flows outlive the last carrier (ms). */
+  graceMs: z.number(),
   /** Threads that the work is divided over. */
   workers: z.int().min(1),
   /** Where to listen for intercepted connections; null lets the kernel choose. */
@@ -38,6 +42,9 @@ export const serverOrders = z.strictObject({
   certificate: z.string(),
   listen: z.array(z.strictObject({ address: z.string(), port: z.int() })),
   allowPrivate: z.array(z.string()),
+  /** How long flows outlive the last carrier (ms), and what sessions without carriers may hold together (bytes). */
+  graceMs: z.number(),
+  graceBytes: z.number(),
   /** Threads that the work is divided over. */
   workers: z.int().min(1),
   routers: z.array(z.strictObject({ id: hex(32), name: z.string() })),

@@ -33,7 +33,7 @@ export interface AcceptorOptions {
   /** A session is over. */
   readonly onEnded: (peer: PeerSession) => void;
   /** What sessions without carriers may hold together (bytes). */
-  readonly graceBytes: number;
+  readonly graceBytes: () => number;
 }
 
 /** Takes in carriers that say who they are, and finds the session each belongs to. */
@@ -127,7 +127,7 @@ export class Acceptor {
     );
     let held = lonely.reduce((sum, [, { session }]) => sum + session.heldBytes, 0);
     for (const [key, peer] of lonely) {
-      const isTooMuch = held > this.#options.graceBytes;
+      const isTooMuch = held > this.#options.graceBytes();
       if (peer.session.isEmpty) this.#end(key, peer, "nothing is left of it");
       else if (present.has(peer.router.id) && this.#isSuperseded(peer))
         this.#end(key, peer, "its router has started anew");

@@ -249,6 +249,8 @@ export class RouterControl {
         })),
       workers: config.relay.workers ?? usualWorkers(availableParallelism()),
       carriers: config.relay.carriers,
+      maxCarriers: config.relay.maxCarriers,
+      graceMs: config.relay.grace,
       ports: this.#ports,
     });
   }

@@ -40,6 +40,8 @@ const routerOrders = (changes: Partial<RouterOrders> = {}): RouterOrders => ({
   endpoints: [{ host: SERVER.address, port: SERVER.port }],
   ways: WAYS,
   carriers: 4,
+  maxCarriers: 8,
+  graceMs: 60_000,
   workers: 1,
   ports: null,
   ...changes,
@@ -50,6 +52,8 @@ const serverOrders = (changes: Partial<ServerOrders> = {}): ServerOrders => ({
   certificate: identity.certificatePem,
   listen: [SERVER],
   allowPrivate: [],
+  graceMs: 60_000,
+  graceBytes: 2 ** 20,
   workers: 1,
   routers: [],
   invites: [

@@ -93,6 +93,7 @@ export class RouterShard implements Shard, Inlet {
 
   async configure(orders: Orders): Promise<void> {
     if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
+    this.#session.graceMs = orders.graceMs;
     this.#belongTo(orders);
     this.#subflows.update(orders.ways.filter(({ device }) => device === undefined));
     const size = part(orders.carriers, this.#deps.place);

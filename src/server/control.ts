@@ -117,6 +117,8 @@ export class ServerControl {
       certificate: identity.certificatePem,
       listen: config.listen.addresses.map((address) => ({ address, port: config.listen.port })),
       workers: config.relay.workers ?? usualWorkers(availableParallelism()),
+      graceMs: config.relay.grace,
+      graceBytes: config.relay.graceMemory,
       allowPrivate: config.egress.allowPrivate,
       routers: [...routers],
       invites: [...invites],

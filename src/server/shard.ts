@@ -14,7 +14,7 @@ import { WindowBudget } from "../relay/budget.ts";
 import type { Carrier } from "../relay/carrier.ts";
 import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
-import { BUFFER_BYTES, GRACE_BYTES, MAX_FLOWS } from "../relay/limits.ts";
+import { BUFFER_BYTES, GRACE_BYTES, GRACE_MS, MAX_FLOWS } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
 import { reportSession } from "../relay/report.ts";
 import { Session, type SessionCounts } from "../relay/session.ts";
@@ -69,6 +69,7 @@ export class ServerShard implements Shard {
     if (orders.role !== "server") throw new SennitError("bug", "wrong-role", "router's orders for a server");
     const before = this.#orders;
     this.#orders = orders;
+    for (const { session } of this.#acceptor.sessions) session.graceMs = orders.graceMs;
     if (before === undefined || !isDeepStrictEqual(before.allowPrivate, orders.allowPrivate)) {
       const policy = new EgressPolicy(orders.allowPrivate, this.#ownAddresses);
       this.#outbound = new Outbound(this.#deps.sockets, policy, this.#log);
@@ -124,7 +125,7 @@ export class ServerShard implements Shard {
     const acceptor = new Acceptor({
       clock: this.#deps.clock,
       log: this.#log,
-      graceBytes: part(GRACE_BYTES, this.#deps.place),
+      graceBytes: () => part(this.#orders?.graceBytes ?? GRACE_BYTES, this.#deps.place),
       createSession: (router, id, onCarriers) => this.#createSession(router, id, onCarriers),
       onEnded: (peer) => {
         add(this.#past, peer.session);
@@ -137,7 +138,7 @@ export class ServerShard implements Shard {
 
   #createSession(router: KnownRouter, id: Buffer, onCarriers: () => void): Session {
     const { clock, onChange } = this.#deps;
-    return new Session({
+    const session = new Session({
       id,
       dialled: false,
       clock,
@@ -150,6 +151,8 @@ export class ServerShard implements Shard {
         onChange();
       },
     });
+    session.graceMs = this.#orders?.graceMs ?? GRACE_MS;
+    return session;
   }
 }
 

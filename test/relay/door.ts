@@ -63,7 +63,7 @@ export class Door {
     this.admission = new Admission(() => this.today);
     this.admission.update({ routers: [{ id: this.router.id, name: "home" }], invites: [] });
     this.acceptor = new Acceptor({
-      graceBytes: 1_000_000,
+      graceBytes: () => 1_000_000,
       clock,
       log,
       createSession: (_, id, onCarriers) => this.#session(id, false, onCarriers),

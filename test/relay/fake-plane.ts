@@ -50,6 +50,8 @@ export const ordersWith = (carriers: number): Orders => ({
   endpoints: [],
   ways: [],
   carriers,
+  maxCarriers: 32,
+  graceMs: 60_000,
   workers: 1,
   ports: null,
 });
