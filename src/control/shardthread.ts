@@ -52,9 +52,9 @@ export class ShardThread<Handover, Event> implements Shard {
     this.#worker.on("message", (message: FromShard<Event>) => this.#onMessage(message));
     this.#exited = new Promise((resolve) => this.#worker.once("exit", resolve));
     this.#worker.once("error", (error) => this.#died(error));
-    this.#worker.once("exit", (code) => {
-      if (!this.#stopping) this.#died(new SennitError("bug", "shard-ended", `a shard ended with ${code}`));
-    });
+    this.#worker.once("exit", (code) =>
+      this.#died(new SennitError("bug", "shard-ended", `a shard ended with ${code}`)),
+    );
   }
 
   async configure(orders: Orders): Promise<void> {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WindowBudget } from "./budget.ts";
+import { budgetCells, WindowBudget } from "./budget.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -48,5 +48,19 @@ describe("the window budget", () => {
     budget.note(a, 0);
     expect(budget.exhausted).toBe(false);
     expect(budget.window()).toBe(MEBIBYTE);
+  });
+
+  test("is one for all threads of a process", () => {
+    const cells = budgetCells(3);
+    const [a, b] = [0, 2].map((thread) => new WindowBudget(MEBIBYTE, { cells, thread }));
+    if (a === undefined || b === undefined) throw new Error("two budgets");
+    a.active = 3;
+    b.active = 1;
+    expect([a.window(), b.window()]).toEqual([MEBIBYTE / 4, MEBIBYTE / 4]);
+    const owner = {};
+    b.note(owner, MEBIBYTE + 1);
+    expect([a.exhausted, b.exhausted]).toEqual([true, true]);
+    b.note(owner, 0);
+    expect([a.exhausted, b.exhausted]).toEqual([false, false]);
   });
 });

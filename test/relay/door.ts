@@ -13,7 +13,7 @@ import { Door as Entrance } from "../../src/relay/door.ts";
 import { dialHandshake } from "../../src/relay/handshake.ts";
 import { createRouterKey, pinOf, routerId } from "../../src/relay/identity.ts";
 import { Session } from "../../src/relay/session.ts";
-import { serverContext, tlsAccept } from "../../src/relay/tls.ts";
+import { serverContext, tlsAccept, type Secured } from "../../src/relay/tls.ts";
 import { SESSION_ID_BYTES, type Invite } from "../../src/wire/hello.ts";
 import { FrameDecoder } from "../../src/wire/decoder.ts";
 import type { Frame } from "../../src/wire/frames.ts";
@@ -58,7 +58,8 @@ export class Door {
   readonly ended: PeerSession[] = [];
   today = TODAY;
 
-  constructor() {
+  /** `receive`: who hears HELLO, in place of the acceptor. */
+  constructor(receive?: (connection: Connection, secured: Secured, signal: AbortSignal) => Promise<void>) {
     const { clock, log } = this;
     this.admission = new Admission(() => this.today);
     this.admission.update({ routers: [{ id: this.router.id, name: "home" }], invites: [] });
@@ -66,7 +67,7 @@ export class Door {
       graceBytes: () => 1_000_000,
       clock,
       log,
-      createSession: (_, id, onCarriers) => this.#session(id, false, onCarriers),
+      createSession: (_, id, onCarriers) => this.createSession(id, false, onCarriers),
       onEnded: (peer) => this.ended.push(peer),
     });
     this.entrance = new Entrance({
@@ -75,7 +76,8 @@ export class Door {
       log,
       shake: async (connection, signal) => {
         const secured = await tlsAccept(connection, CONTEXT, signal);
-        await this.acceptor.receive(connection, secured, this.admission, signal);
+        if (receive !== undefined) await receive(connection, secured, signal);
+        else await this.acceptor.receive(connection, secured, this.admission, signal);
       },
     });
   }
@@ -118,7 +120,7 @@ export class Door {
   ): Promise<Session> {
     const { clock } = this;
     const { pin = PIN, key = this.router.key, number = 1, invite } = options;
-    const session = options.session ?? this.#session(randomBytes(SESSION_ID_BYTES), true);
+    const session = options.session ?? this.createSession(randomBytes(SESSION_ID_BYTES), true);
     await dialHandshake(await this.connect(), {
       transport: "mptcp",
       clock,
@@ -149,7 +151,8 @@ export class Door {
     return this.log.lines.filter(({ message }) => message === "refused").map(({ fields }) => fields["code"]);
   }
 
-  #session(id: Buffer, dialled: boolean, onCarriers?: () => void): Session {
+  /** A session at either end. */
+  createSession(id: Buffer, dialled: boolean, onCarriers?: () => void): Session {
     const { clock, log, budget } = this;
     return new Session({
       id,

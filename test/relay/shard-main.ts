@@ -1,0 +1,26 @@
+import { parentPort } from "node:worker_threads";
+import { serveShard } from "../../src/control/shardport.ts";
+import { FakePlane } from "./fake-plane.ts";
+
+/* A thread with a shard that does as it is told: says what it took, dies, or never stops. */
+
+export type Told = "say" | "throw" | "exit" | "hang";
+
+if (parentPort === null) throw new Error("not to be started by itself");
+serveShard<Told, string>(parentPort, (tell) => {
+  const plane = new FakePlane();
+  let hangs = false;
+  return {
+    configure: (orders) => plane.configure(orders),
+    report: async () => plane.report(),
+    stop: () => (hangs ? new Promise<void>(() => setInterval(() => undefined, 1000)) : plane.stop()),
+    take: (what) => {
+      tell(what);
+      if (what === "throw") throw new Error("a bug");
+      if (what === "exit") process.exit(3);
+      if (what === "hang") hangs = true;
+      // As control's orders that can't be carried out.
+      if (what === "say") plane.failure = new Error("not like this");
+    },
+  };
+});
