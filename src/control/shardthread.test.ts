@@ -47,7 +47,7 @@ test.each([
   async (how, message) => {
     await thread.configure(ordersWith(1));
     thread.take(how);
-    await expect(thread.report()).rejects.toThrow();
+    await expect(thread.report()).rejects.toThrow(message.replace("a shard died: ", ""));
     await until(
       () => deaths.length,
       (count) => count > 0,

@@ -86,11 +86,7 @@ test("sessions of one router are spread first, then those of all", async () => {
   // Two of the guest's: one where nobody is, one where it has none itself.
   sessions.push(await door.join({ key: guest.key }), await door.join({ key: guest.key }));
   expect(seen()[2]).toEqual([1]);
-  expect(
-    seen()
-      .map((carriers) => carriers.length)
-      .sort(),
-  ).toEqual([1, 1, 2]);
+  expect(seen().filter((carriers) => carriers.length === 2)).toHaveLength(1);
   for (const session of sessions) session.close();
 });
 
@@ -135,6 +131,7 @@ test("a silent connection is dropped after ten seconds", async () => {
   door.clock.advance(10_000);
   await until("it is refused", () => door.refusals[0] === "hello-timeout");
   await until("it is gone", () => stream.destroyed);
+  expect(seen()).toEqual([[], [], []]);
 });
 
 test("a session that its shard has forgotten may live elsewhere; not so while a carrier is on its way there", async () => {
