@@ -67,6 +67,8 @@ export class Carrier implements Lane {
   number: number;
   /** At the dialling side, the name of the way that it began on; with plain TCP it has no other. */
   way: string | undefined;
+  /** There, whether it has that way alone: plain TCP, or Multipath TCP that somebody took out. */
+  plain = false;
   readonly transport: Transport;
   readonly remote: Endpoint;
   readonly local: Endpoint;
@@ -75,6 +77,8 @@ export class Carrier implements Lane {
   heardAt: number;
   /** No new flows: it is to be closed when the last one has left. */
   draining = false;
+  /** When the first thing was said that the peer was not heard after; undefined while it was. */
+  waitingSince: number | undefined;
   /** The peer has said the same. */
   peerDraining = false;
   bytesIn = 0;
@@ -233,6 +237,7 @@ export class Carrier implements Lane {
 
   #onData(bytes: Buffer): void {
     this.heardAt = this.#clock.now();
+    this.waitingSince = undefined;
     this.bytesIn += bytes.length;
     try {
       this.#decoder.push(bytes, this.#sink);
@@ -262,6 +267,7 @@ export class Carrier implements Lane {
   #gather(): void {
     if (this.#gathering) return;
     this.#gathering = true;
+    this.waitingSince ??= this.#clock.now();
     setImmediate(this.#release);
   }
 

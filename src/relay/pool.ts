@@ -1,261 +1,291 @@
-import type { KeyObject } from "node:crypto";
-import type { Clock } from "../base/clock.ts";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Endpoint, Sockets } from "../linux/sockets.ts";
+import type { Endpoint } from "../linux/sockets.ts";
+import type { Welcome } from "../wire/hello.ts";
 import type { Way } from "../wan/subflows.ts";
-import type { Invite } from "../wire/hello.ts";
 import type { Carrier } from "./carrier.ts";
-import { dialHandshake } from "./handshake.ts";
+import type { PoolSize } from "./demand.ts";
+import { Dialler, type DiallerOptions } from "./dialler.ts";
+import { Race, type Runner, type Start } from "./race.ts";
+import { Roster } from "./roster.ts";
+import { ServerAddresses, type ServerEndpoint } from "./serveraddresses.ts";
 import type { Session } from "./session.ts";
-
-/** A way out that the first subflow of a carrier may take. */
-type FirstWay = Pick<Way, "name" | "localAddress" | "device">;
+import { deafness, Silence, SILENCE_TICK_MS } from "./silence.ts";
+import { isUnanswered } from "./track.ts";
+import { Upkeep, UPKEEP_TICK_MS } from "./upkeep.ts";
+import { WayBook, type WayGroup } from "./waybook.ts";
 
 /** What to dial, and how many times. May change while the pool runs. */
 export interface PoolTarget {
-  /** Host names or addresses with ports; tried in turn. */
-  readonly endpoints: readonly { readonly host: string; readonly port: number }[];
-  readonly ways: readonly FirstWay[];
-  readonly size: number;
+  /** Tried in turn. */
+  readonly endpoints: readonly ServerEndpoint[];
+  readonly ways: readonly Way[];
+  readonly size: PoolSize;
 }
 
-export interface PoolOptions {
+export interface PoolOptions extends Omit<DiallerOptions, "session"> {
   readonly session: Session;
-  readonly sockets: Sockets;
-  readonly privateKey: KeyObject;
-  readonly invite: Invite | undefined;
-  readonly pin: Buffer;
   /** Addresses of a name, all families. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
-  readonly clock: Clock;
+  /** Name of the way with the shortest round trip, where it is known. */
+  readonly bestWay: () => string | undefined;
+  /** Names of ways that carriers lack although they try to join. */
+  readonly lackingWays: () => readonly string[];
   readonly log: Log;
 }
 
-/** Milliseconds for connect, TLS and HELLO together; then the next way is tried. */
-const DIAL_MS = 5000;
-/** Dials under way at a time: two, so that a way that swallows SYNs does not hold up the one that works. */
-const PARALLEL_DIALS = 2;
-/** Pause after a failure: doubled each time, so that a dead server is not hammered. */
+/** What a race is for: a carrier over the way that stands `alone`, or with Multipath TCP; begun on that way `only`. */
+interface Errand {
+  readonly alone: string | undefined;
+  readonly only?: string;
+}
+
+/** Races under way for one group at a time: a pool is full soon, and the server is not stormed. */
+const PARALLEL_RACES = 2;
+/** What one way is given (ms) that is tried for its own sake. */
+const SCOUT_MS = 5000;
+/** Pause (ms) after a carrier was lost as soon as it was up: doubled each time, so that a sick server is not hammered. */
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
-/** A carrier that lived this long (ms) works. */
-const YOUNG_MS = 5000;
-/** A carrier is replaced at this age (ms), so that no NAT on the way, no key and no leak grows old. */
-const RENEW_AFTER_MS = 3_600_000;
-/** And after this many bytes: well below what one AES-GCM key may seal (RFC 8446 section 5.5). */
-const RENEW_AFTER_BYTES = 64 * 2 ** 30;
-const HOUSEKEEPING_MS = 1000;
-/** Silence after which the kernel asks the peer, on every subflow: keeps the entries of impatient NATs (kernel-mptcp values: at most 45 s while unknown). */
-const KEEPALIVE_MS = 25_000;
-/** Unsent bytes the kernel takes from us: small, so that what is urgent need not wait behind them. */
-const NOTSENT_LOWAT_BYTES = 128 * 1024;
 
-/** Keeps a number of carriers established and warm, so that a new flow costs no handshake. */
+/** Keeps carriers established and warm over all ways, and finds a new one at once where all are silent. */
 export class CarrierPool {
   readonly #options: PoolOptions;
-  readonly #stop = new AbortController();
-  #target: PoolTarget = { endpoints: [], ways: [], size: 0 };
-  #dialling = 0;
-  #attempts = 0;
-  #carriers = 0;
+  readonly #dialler: Dialler;
+  readonly #addresses: ServerAddresses;
+  readonly #silence: Silence;
+  readonly #book = new WayBook();
+  readonly #roster = new Roster();
+  readonly #upkeep: Upkeep;
+  readonly #races = new Map<Race, Errand>();
+  /** What was complained about since a carrier came up: once is enough. */
+  readonly #complaints = new Set<string>();
   #backoffMs = 0;
-  /** Carriers that have not proved themselves yet. */
-  readonly #young = new Set<Carrier>();
-  /** An old carrier whose successor is being dialled. */
-  #retiring: Carrier | undefined;
-  #cancelRetry: (() => void) | undefined;
-  #cancelHousekeeping: (() => void) | undefined;
-  /** The addresses of the server's names, as they were last looked up. */
-  readonly #addresses = new Map<string, readonly string[]>();
+  #cancelPause: (() => void) | undefined;
+  #cancels: readonly (() => void)[] = [];
+  #stopped = false;
   /** The last failure, until a carrier is up. */
   lastError: Error | undefined;
 
   constructor(options: PoolOptions) {
+    const { clock, resolve, session } = options;
     this.#options = options;
+    this.#dialler = new Dialler({ ...options, session: session.id });
+    this.#addresses = new ServerAddresses({ clock, resolve, onNews: () => this.retryNow() });
+    this.#silence = new Silence(session.carriers);
+    this.#upkeep = new Upkeep({ session, roster: this.#roster, book: this.#book, clock });
   }
 
   start(): void {
-    this.#cancelHousekeeping = this.#options.clock.every(HOUSEKEEPING_MS, () => this.#renew());
+    const { clock } = this.#options;
+    this.#cancels = [
+      clock.every(SILENCE_TICK_MS, () => this.#watch()),
+      clock.every(UPKEEP_TICK_MS, () => this.#keepUp()),
+    ];
     this.fill();
   }
 
   stop(): void {
-    this.#stop.abort(new SennitError("network", "stopping", "the router is stopping"));
-    this.#cancelRetry?.();
-    this.#cancelHousekeeping?.();
+    this.#stopped = true;
+    this.#cancelPause?.();
+    for (const cancel of this.#cancels) cancel();
+    for (const race of this.#races.keys()) race.stop();
   }
 
   /** New ways out, another server, another size: tried at once, whatever was waited for. */
-  update(target: PoolTarget): void {
-    this.#target = target;
+  update({ endpoints, ways, size }: PoolTarget): void {
+    this.#book.update(ways);
+    this.#roster.retain(ways.map(({ name }) => name));
+    this.#addresses.update(endpoints);
+    this.#upkeep.resize(size);
+    this.#leaveGone();
+    this.retryNow();
+  }
+
+  /** There is hope that the server can be reached, over that way or over any: tried at once. */
+  retryNow(way?: string): void {
     this.#backoffMs = 0;
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+    for (const race of this.#races.keys()) race.hurry(way);
     this.fill();
   }
 
   /** Dials what is missing. To be called when a carrier is lost. */
   fill(): void {
-    const { endpoints, ways, size } = this.#target;
-    this.#judgeYoung();
-    if (this.#stop.signal.aborted || this.#cancelRetry !== undefined) return;
-    if (endpoints.length === 0 || ways.length === 0) return;
-    const counts = (carrier: Carrier): boolean => !carrier.draining && carrier !== this.#retiring;
-    const live = [...this.#options.session.carriers].filter(counts).length;
-    while (this.#dialling < PARALLEL_DIALS && live + this.#dialling < size) void this.#dial();
+    if (this.#roster.strikeClosed(this.#options.clock.now())) this.#mourn();
+    if (this.#stopped || this.#cancelPause !== undefined || this.#book.ways.length === 0) return;
+    if (this.#isOut) {
+      this.#find();
+      return;
+    }
+    this.#stopIdleRaces();
+    for (const group of this.#book.groups) this.#fillUp(group);
   }
 
   /** Where the server can be reached from that address, as far as it is known without asking anybody. */
   remoteFor(localAddress: string): Endpoint | undefined {
-    for (const { host, port } of this.#target.endpoints) {
-      const address = this.#addresses.get(host)?.find(sameFamily(localAddress));
-      if (address !== undefined) return { address, port };
-    }
-    return undefined;
+    return this.#addresses.reachableFrom(localAddress)[0];
   }
 
-  async #dial(): Promise<void> {
-    this.#dialling++;
-    const attempt = this.#attempts++;
-    const way = this.#target.ways[attempt % this.#target.ways.length];
-    try {
-      if (way !== undefined) await this.#connect(way, attempt);
-      this.lastError = undefined;
-    } catch (error) {
-      if (this.#stop.signal.aborted) return;
-      this.lastError = error as Error;
-      const code = error instanceof SennitError ? error.code : "failed";
-      this.#options.log.warn({ way: way?.name, code, why: messageOf(error) }, "carrier not established");
-      this.#retryLater();
-    } finally {
-      this.#dialling--;
-    }
-    this.fill();
+  /** Whether there is no carrier of which anything is to be expected. */
+  get #isOut(): boolean {
+    return this.#roster.ready.every((carrier) => this.#silence.isDoubtful(carrier));
   }
 
-  async #connect(way: FirstWay, attempt: number): Promise<void> {
-    const { sockets, session, clock, log } = this.#options;
-    const number = ++this.#carriers;
-    const limit = new AbortController();
-    const cancel = clock.after(DIAL_MS, () => {
-      limit.abort(new SennitError("network", "ETIMEDOUT", `no answer within ${DIAL_MS / 1000} s`));
+  /** One race over all ways: the first carrier is what matters. */
+  #find(): void {
+    const [first, ...others] = this.#races.keys();
+    for (const race of others) race.stop();
+    if (first === undefined) this.#race({ alone: undefined });
+  }
+
+  #fillUp(group: WayGroup): void {
+    const { alone } = group;
+    const missing = this.#upkeep.wanted(group) - this.#roster.readyIn(alone).length;
+    let racing = [...this.#races.values()].filter((errand) => errand.alone === alone).length;
+    for (; racing < Math.min(missing, PARALLEL_RACES); racing++) {
+      if (this.#upkeep.mayCost(group, racing)) this.#race({ alone });
+    }
+  }
+
+  #race(errand: Errand): Race {
+    const race = new Race({
+      clock: this.#options.clock,
+      runners: () => this.#runners(errand),
+      attempt: (runner, start) => this.#attempt(runner, start),
+      onFailure: (runner, error, start) => this.#onFailure(runner, error, start),
+      onOvertaken: ({ way }, start, inVain) => this.#onVain(way, start, inVain),
     });
-    const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
-    try {
-      const remote = await unlessAborted(this.#endpoint(way, attempt), signal);
-      const { device } = way;
-      const transport = device === undefined ? "mptcp" : "tcp";
-      const connection = await sockets.dial({
-        transport,
-        ...(device === undefined ? { paths: "ours" } : { device }),
-        remote,
-        localAddress: way.localAddress,
-        timeoutMs: DIAL_MS,
-        signal,
-        keepAliveIdleMs: KEEPALIVE_MS,
-        notSentLowat: NOTSENT_LOWAT_BYTES,
-      });
-      await dialHandshake(connection, {
-        transport,
-        ...this.#options,
-        session: session.id,
-        number,
-        signal,
-        adopt: (carrier, { instance }) => {
-          carrier.way = way.name;
-          this.#young.add(carrier);
-          session.addCarrier(carrier, instance);
-        },
-      });
-      log.info({ carrier: number, way: way.name, remote: remote.address }, "carrier is up");
-    } catch (error) {
-      throw limit.signal.aborted ? limit.signal.reason : error;
-    } finally {
-      cancel();
-    }
+    this.#races.set(race, errand);
+    void race.run().finally(() => {
+      this.#races.delete(race);
+      this.fill();
+    });
+    return race;
   }
 
-  /** The next of the server's addresses that the way's own address can talk to. */
-  async #endpoint(way: FirstWay, attempt: number): Promise<Endpoint> {
-    const { endpoints, ways } = this.#target;
-    const round = Math.floor(attempt / ways.length);
-    const endpoint = endpoints[round % endpoints.length];
-    if (endpoint === undefined) throw new SennitError("config", "no-endpoint", "no server to dial");
-    const addresses = await this.#options.resolve(endpoint.host);
-    this.#addresses.set(endpoint.host, addresses);
-    const usable = addresses.filter(sameFamily(way.localAddress));
-    const address = usable[round % usable.length];
-    if (address === undefined) {
-      throw new SennitError(
-        "network",
-        "no-address",
-        `${endpoint.host} has no address that ${way.name} can reach`,
+  /** Who may run for that errand: all, while there is nothing to lose. */
+  #runners({ alone, only }: Errand): readonly Runner[] {
+    const group = this.#book.groups.find((one) => one.alone === alone);
+    const ways = this.#isOut ? this.#book.ways : (group?.ways ?? []);
+    const runners = this.#book.runners(
+      this.#options.clock.now(),
+      ways.filter(({ name }) => only === undefined || only === name),
+      this.#options.bestWay(),
+      (localAddress) => this.#addresses.reachableFrom(localAddress),
+    );
+    if (runners.length === 0) this.lastError = this.#addresses.failure ?? this.lastError ?? noAddress();
+    return runners;
+  }
+
+  async #attempt(runner: Runner, start: Start): Promise<void> {
+    const { way, remote } = runner;
+    // Where the kernel is given no time to find out that Multipath TCP does not pass, it is known already.
+    const isPlain = way.device !== undefined || (this.#book.isStripped(way.name) && !start.patient);
+    const transport = isPlain ? "tcp" : "mptcp";
+    await this.#dialler.dial(runner, transport, start, (carrier, welcome) => {
+      start.onWon();
+      if (transport === "mptcp") this.#book.learn(way.name, !carrier.plain);
+      this.#adopt(carrier, way, welcome);
+      const { number, plain } = carrier;
+      this.#options.log.info(
+        { carrier: number, way: way.name, remote: remote.address, plain },
+        "carrier is up",
       );
-    }
-    return { address, port: endpoint.port };
+    });
   }
 
-  /** A carrier that is lost as soon as it is up is as good as a failed dial; one that lasts ends all pauses. */
-  #judgeYoung(): void {
-    const grownBefore = this.#options.clock.now() - YOUNG_MS;
-    for (const carrier of this.#young) {
-      const grown = carrier.startedAt <= grownBefore;
-      if (!grown && !carrier.closed) continue;
-      this.#young.delete(carrier);
-      if (grown) this.#backoffMs = 0;
-      else this.#mourn();
+  #adopt(carrier: Carrier, { name }: Way, { instance }: Welcome): void {
+    const group = carrier.plain ? undefined : this.#book.groups.find(({ alone }) => alone === undefined);
+    this.#roster.add(carrier, new Set([name, ...(group?.ways ?? []).map((way) => way.name)]));
+    this.#book.answered(name);
+    this.#complaints.clear();
+    this.lastError = undefined;
+    this.#options.session.addCarrier(carrier, instance);
+    this.#giveUpLost();
+  }
+
+  /** An attempt came to nothing. */
+  #onVain({ name }: Way, { again }: Start, unanswered: boolean): void {
+    const now = this.#options.clock.now();
+    if (!again) this.#roster.spend(name, now);
+    if (unanswered) this.#book.unanswered(name, now);
+  }
+
+  #onFailure({ way, remote }: Runner, error: Error, start: Start): void {
+    this.#onVain(way, start, isUnanswered(error));
+    this.lastError = error;
+    const code = error instanceof SennitError ? error.code : "failed";
+    const fields = { way: way.name, remote: remote.address, code, why: messageOf(error) };
+    const complaint = `${way.name} ${code}`;
+    if (this.#complaints.has(complaint)) this.#options.log.debug(fields, "carrier not established");
+    else this.#options.log.warn(fields, "carrier not established");
+    this.#complaints.add(complaint);
+  }
+
+  #watch(): void {
+    this.#silence.look(this.#options.clock.now());
+    this.#giveUpLost();
+    if (this.#isOut && this.#races.size === 0) this.fill();
+  }
+
+  #giveUpLost(): void {
+    const now = this.#options.clock.now();
+    for (const carrier of this.#silence.lost(now)) this.#giveUp(carrier, deafness(now, carrier));
+  }
+
+  #giveUp(carrier: Carrier, why: SennitError): void {
+    // The way is to blame, not the server: no reason to pause.
+    this.#roster.strike(carrier, this.#options.clock.now());
+    carrier.close(why);
+  }
+
+  /** Plain carriers whose way is no more, or has another address, are of no use where there are others. */
+  #leaveGone(): void {
+    const isGone = ({ plain, way, local }: Carrier): boolean =>
+      plain &&
+      !this.#book.ways.some(({ name, localAddress }) => name === way && localAddress === local.address);
+    const ready = this.#roster.ready;
+    if (ready.every((carrier) => isGone(carrier) || this.#silence.isDoubtful(carrier))) return;
+    for (const carrier of ready) {
+      if (isGone(carrier)) this.#giveUp(carrier, new SennitError("network", "way-gone", "its WAN is gone"));
+    }
+  }
+
+  /** Their ways are gone, or stand alone now, or no longer do. */
+  #stopIdleRaces(): void {
+    for (const [race, { alone }] of this.#races) {
+      if (!this.#book.groups.some((group) => group.alone === alone)) race.stop();
     }
   }
 
   #mourn(): void {
-    if (this.#stop.signal.aborted) return;
+    if (this.#stopped) return;
     this.lastError = new SennitError("network", "carrier-lost", "carriers are lost as soon as they are up");
-    this.#retryLater();
-  }
-
-  #retryLater(): void {
     this.#backoffMs = Math.min(BACKOFF_MAX_MS, Math.max(BACKOFF_FIRST_MS, this.#backoffMs * 2));
-    this.#cancelRetry ??= this.#options.clock.after(this.#backoffMs, () => {
-      this.#cancelRetry = undefined;
+    this.#cancelPause ??= this.#options.clock.after(this.#backoffMs, () => {
+      this.#cancelPause = undefined;
       this.fill();
     });
   }
 
-  /**
-   * One after the other: the new one is dialled before the old one drains, so that there is always one for new flows.
-   * Those that drain may take days (an SSH connection) and keep nobody from being renewed, but not all may wait.
-   */
-  #renew(): void {
-    this.#judgeYoung();
-    const carriers = [...this.#options.session.carriers];
-    const live = carriers.filter((carrier) => !carrier.draining);
-    const retiring = live.find((carrier) => carrier === this.#retiring);
-    if (retiring === undefined) {
-      const waiting = carriers.length - live.length;
-      const now = this.#options.clock.now();
-      const may = live.length >= this.#target.size && waiting < this.#target.size;
-      this.#retiring = may ? live.find((carrier) => this.#isOld(carrier, now)) : undefined;
-      this.fill();
-    } else if (live.length > this.#target.size) this.#options.session.drain(retiring);
+  #keepUp(): void {
+    const now = this.#options.clock.now();
+    if (this.#roster.isProven(now)) this.#backoffMs = 0;
+    if (!this.#isOut) {
+      this.#upkeep.tick();
+      for (const way of this.#upkeep.scouts(this.#options.lackingWays())) this.#scout(way);
+    }
+    this.fill();
   }
 
-  #isOld(carrier: Carrier, now: number): boolean {
-    return now - carrier.startedAt > RENEW_AFTER_MS || carrier.bytesIn + carrier.bytesOut > RENEW_AFTER_BYTES;
+  /** Finds out whether Multipath TCP passes on a way that carriers lack, by beginning one there. */
+  #scout(way: string): void {
+    const race = this.#race({ alone: undefined, only: way });
+    this.#options.clock.after(SCOUT_MS, () => race.stop());
   }
 }
 
-const sameFamily =
-  (a: string) =>
-  (b: string): boolean =>
-    a.includes(":") === b.includes(":");
-
-/** The value, or the signal's reason where that comes first: a name server may take longer than we do. */
-function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-    if (signal.aborted) onAbort();
-  });
-}
+const noAddress = (): SennitError =>
+  new SennitError("network", "no-address", "the server has no address that any WAN can reach");

@@ -159,6 +159,7 @@ describe("a router and a server", () => {
 
   test("report values that control understands", async () => {
     await up();
+    clock.advance(100);
     const [ours, theirs] = [await router.report(), await server.report()];
     for (const report of [ours, theirs]) expect(dataReport.parse(report)).toEqual(report);
     expect(ours.sessions[0]?.label).toBe("203.0.113.1:443");

@@ -96,7 +96,8 @@ export class RouterShard implements Shard, Inlet {
     this.#session.graceMs = orders.graceMs;
     this.#belongTo(orders);
     this.#subflows.update(orders.ways.filter(({ device }) => device === undefined));
-    const size = part(orders.carriers, this.#deps.place);
+    const { place } = this.#deps;
+    const size = { warm: part(orders.carriers, place), most: part(orders.maxCarriers, place) };
     this.#pool?.update({ endpoints: orders.endpoints, ways: orders.ways, size });
   }
 
@@ -149,6 +150,8 @@ export class RouterShard implements Shard, Inlet {
       invite: { id: Buffer.from(orders.invite.id, "hex"), secret: Buffer.from(orders.invite.secret, "hex") },
       pin: Buffer.from(orders.pin, "hex"),
       resolve,
+      bestWay: () => this.#subflows.best,
+      lackingWays: () => this.#subflows.unused.map(({ way }) => way),
       clock,
       log,
     });

@@ -60,6 +60,8 @@ export class FakeNetwork {
   readonly #reachability = new Map<string, Reachability>();
   /** Local ends of what is dialled or connected. */
   readonly #bound = new Set<string>();
+  /** Local ends of all that was ever dialled, oldest first: what a NAT on the way would have seen. */
+  readonly tried: Endpoint[] = [];
   #lastPort = FIRST_EPHEMERAL - 1;
   /** True where a middlebox strips the option: new MPTCP connections fall back to plain TCP. */
   stripMptcp = false;
@@ -198,6 +200,7 @@ export class FakeNetwork {
     const key = formatEndpoint(local);
     if (this.#bound.has(key)) throw socketError("EADDRINUSE", `bind ${key}`);
     this.#bound.add(key);
+    this.tried.push(local);
     return local;
   }
 
