@@ -6,6 +6,7 @@ import { createLog, type Log, type LogLevel, type LogOptions } from "../base/log
 import type { Role } from "../config/fields.ts";
 import { DataHost, type DataHostOptions } from "../control/datahost.ts";
 import { dataSocket } from "../control/place.ts";
+import { kernelDatagrams } from "../linux/kerneldatagrams.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
 import type { InletShard, RouterShardPlan } from "../router/dataplane.ts";
 
@@ -28,6 +29,7 @@ const PLANES: Readonly<Record<Role, (log: Log, options: LogOptions) => Promise<C
     return (tell) =>
       new ServerDataPlane({
         sockets,
+        datagrams: kernelDatagrams(),
         openShard: (place, onChange) => kernelServerShard(place, log, { onChange }),
         startShard: (place, tellOf) => startServerShard(place, options, tellOf, onShardDied),
         clock,

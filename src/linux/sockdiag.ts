@@ -5,6 +5,7 @@ import {
   decodeSocket,
   type DiagSocket,
   encodeDestroy,
+  encodeFind,
   encodeList,
   type Family,
   sameEndpoint,
@@ -26,6 +27,8 @@ export type Destroyed = "done" | "not-found" | "not-permitted" | "unsupported";
 export interface SockDiag {
   /** The live TCP sockets with these ports (0: any), of every process in the namespace. */
   list(ports: { readonly local: number; readonly remote: number }): readonly DiagSocket[];
+  /** The live TCP socket between these two ends, of whichever process; undefined where there is none. */
+  find(tuple: Tuple): DiagSocket | undefined;
   /**
    * Aborts exactly the TCP connection between these two ends, as `ss -K` does. A subflow's MPTCP connection goes on
    * over the others and sends again there what this one had not delivered. Needs CAP_NET_ADMIN.
@@ -39,6 +42,7 @@ export function kernelSockDiag(netns?: string): SockDiag {
   return {
     list: ({ local, remote }) =>
       talk((converse) => FAMILIES.flatMap((family) => list(converse, encodeList(family, local, remote)))),
+    find: (tuple) => talk((converse) => find(converse, tuple)),
     destroy: (tuple) => talk((converse) => destroy(converse, tuple)),
   };
 }
@@ -49,20 +53,27 @@ function list(converse: Converse, request: Buffer): readonly DiagSocket[] {
   return payloads.map(decodeSocket);
 }
 
-function destroy(converse: Converse, { local, remote }: Tuple): Destroyed {
+function find(converse: Converse, { local, remote }: Tuple): DiagSocket | undefined {
+  const { payloads, errno } = converse(encodeFind(local, remote));
+  if (errno === "errno 0" && payloads[0] !== undefined) return decodeSocket(payloads[0]);
+  // One that is bound to a device is found only by asking with that device, which nobody knows yet.
+  for (const family of FAMILIES) {
+    const all = list(converse, encodeList(family, local.port, remote.port));
+    const found = all.find((one) => sameEndpoint(one.local, local) && sameEndpoint(one.remote, remote));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function destroy(converse: Converse, tuple: Tuple): Destroyed {
   // Looked up first: the kernel wants to be told the device a socket is bound to, and its family (a v4 subflow may
   // be either an AF_INET socket or an AF_INET6 one with v4-mapped addresses).
-  for (const family of FAMILIES) {
-    const found = list(converse, encodeList(family, local.port, remote.port)).find(
-      (socket) => sameEndpoint(socket.local, local) && sameEndpoint(socket.remote, remote),
-    );
-    if (found === undefined) continue;
-    const { errno } = converse(encodeDestroy(found));
-    if (errno === "errno 0") return "done";
-    if (errno === "ENOENT") return "not-found";
-    if (errno === "EPERM" || errno === "EACCES") return "not-permitted";
-    if (errno === "EOPNOTSUPP") return "unsupported";
-    throw new SennitError("kernel", errno, `destroy socket: ${errno}`, { detail: { local, remote } });
-  }
-  return "not-found";
+  const found = find(converse, tuple);
+  if (found === undefined) return "not-found";
+  const { errno } = converse(encodeDestroy(found));
+  if (errno === "errno 0") return "done";
+  if (errno === "ENOENT") return "not-found";
+  if (errno === "EPERM" || errno === "EACCES") return "not-permitted";
+  if (errno === "EOPNOTSUPP") return "unsupported";
+  throw new SennitError("kernel", errno, `destroy socket: ${errno}`, { detail: { ...tuple } });
 }

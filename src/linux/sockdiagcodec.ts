@@ -1,5 +1,5 @@
 import { SennitError } from "../base/errors.ts";
-import { type Endpoint, encodeSockaddr, formatAddress } from "./ffi/sockaddr.ts";
+import { type Endpoint, encodeSockaddr, familyOf, formatAddress } from "./ffi/sockaddr.ts";
 import { decodeAttributes, encodeMessage } from "./netlink.ts";
 import { tcpState, type TcpState } from "./tcpinfo.ts";
 
@@ -12,6 +12,11 @@ const MESSAGE_SIZE = 72;
 const MESSAGE_ID_AT = 4;
 const ID_SIZE = 48;
 const IPPROTO_TCP = 6;
+/** INET_DIAG_NOCOOKIE, byte by byte. */
+const NO_COOKIE = 0xff;
+/** Where struct sockaddr_in6 has its address; a v4-mapped one has the IPv4 address at its end. */
+const SOCKADDR_ADDRESS_AT = 8;
+const SOCKADDR_END = 24;
 /** 1 << (INET_DIAG_INFO - 1): without it, INET_DIAG_ULP_INFO is left out as well. */
 const WITH_INFO = 2;
 const INET_DIAG_ULP_INFO = 19;
@@ -64,6 +69,25 @@ export function encodeList(family: Family, localPort: number, remotePort: number
   return encodeMessage(SOCK_DIAG_BY_FAMILY, "dump", request);
 }
 
+/**
+ * Asks for the one live TCP socket between these two ends that is not bound to a device, by its hash: no other is looked at. Two IPv4
+ * ends find it also where its socket is of AF_INET6 (inet_diag_find_one_icsk).
+ */
+export function encodeFind(local: Endpoint, remote: Endpoint): Buffer {
+  const family = familyOf(local.address);
+  const request = Buffer.alloc(REQUEST_SIZE);
+  request.writeUInt8(FAMILIES[family], 0);
+  request.writeUInt8(IPPROTO_TCP, 1);
+  request.writeUInt8(WITH_INFO, 2);
+  request.writeUInt32LE(LIVE_STATES, 4);
+  request.writeUInt16BE(local.port, ID_AT);
+  request.writeUInt16BE(remote.port, ID_AT + 2);
+  addressBytes(local).copy(request, ID_AT + 4);
+  addressBytes(remote).copy(request, ID_AT + 20);
+  request.fill(NO_COOKIE, ID_AT + 40, ID_AT + ID_SIZE);
+  return encodeMessage(SOCK_DIAG_BY_FAMILY, "act", request);
+}
+
 /** Asks to abort one socket; its cookie is in its id, so never another that got the same addresses since. */
 export function encodeDestroy(socket: Pick<DiagSocket, "id">): Buffer {
   const request = Buffer.alloc(REQUEST_SIZE);
@@ -89,6 +113,11 @@ export function decodeSocket(payload: Buffer): DiagSocket {
     subflow: decodeSubflow(decodeAttributes(payload.subarray(MESSAGE_SIZE)).get(INET_DIAG_ULP_INFO)),
     id: { family, bytes: id },
   };
+}
+
+function addressBytes(end: Endpoint): Buffer {
+  const at = familyOf(end.address) === 4 ? SOCKADDR_END - 4 : SOCKADDR_ADDRESS_AT;
+  return encodeSockaddr(end).subarray(at, SOCKADDR_END);
 }
 
 function addressAt(family: number, id: Buffer, at: number): string {

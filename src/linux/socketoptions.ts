@@ -1,8 +1,10 @@
 import { SennitError, type Cause } from "../base/errors.ts";
+import type { DatagramOptions } from "./datagrams.ts";
 import type { DialOptions, ListenOptions, Transport } from "./sockets.ts";
 import {
   decodeSockaddr,
   encodeSockaddr,
+  encodeSockaddr4,
   type Endpoint,
   familyOf,
   normalAddress,
@@ -12,7 +14,9 @@ import { errnoName, lastErrno, libc } from "./ffi/libc.ts";
 import { withOwnPaths } from "./pathmanager.ts";
 
 /* linux/socket.h, linux/net.h, linux/in.h */
+const AF_INET = 2;
 const AF_INET6 = 10;
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const PROTOCOL: Readonly<Record<Transport, number>> = { tcp: 6, mptcp: 262 };
 
@@ -97,6 +101,21 @@ export function openListenSocket(options: ListenOptions): number {
   });
 }
 
+/** A UDP socket of the address's own family, bound. The caller owns the descriptor. */
+export function openDatagramSocket({ local, device }: Pick<DatagramOptions, "local" | "device">): number {
+  const six = familyOf(local.address) === 6;
+  const fd = libc.socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) throw socketError(errnoName(lastErrno()), "socket for udp");
+  try {
+    if (device !== undefined) set(fd, SO_BINDTODEVICE, Buffer.from(`${device}\0`));
+    bindTo(fd, local, six ? encodeSockaddr(local) : encodeSockaddr4(local));
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
 /** Makes the coming close(2) send RST instead of FIN and drop what is unsent (socket(7)); on MPTCP, MP_FASTCLOSE. */
 export function resetOnClose(fd: number): void {
   const linger = Buffer.alloc(8);
@@ -150,8 +169,7 @@ function openSocket(transport: Transport, prepare: (fd: number) => void): number
   }
 }
 
-function bindTo(fd: number, local: Endpoint): void {
-  const sockaddr = encodeSockaddr(local);
+function bindTo(fd: number, local: Endpoint, sockaddr = encodeSockaddr(local)): void {
   if (libc.bind(fd, sockaddr, sockaddr.length) < 0) {
     throw socketError(errnoName(lastErrno()), `bind ${local.address} port ${local.port}`);
   }

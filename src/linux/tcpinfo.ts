@@ -12,6 +12,8 @@ export interface TcpInfo {
   /** Segments in flight, as the sender sees them, and those it holds for lost. */
   readonly unackedSegments: number;
   readonly lost: number;
+  /** Segments that the other end has acknowledged so far, those out of order included; a 32-bit count that wraps. */
+  readonly deliveredSegments: number;
   readonly cwndSegments: number;
   readonly lastDataSentMs: number;
   readonly lastDataRecvMs: number;
@@ -96,6 +98,7 @@ export function decodeTcpInfo(bytes: Buffer): TcpInfo {
     notSentBytes: u32(144),
     minRttMs: minRtt === NO_MIN_RTT ? undefined : minRtt / US_PER_MS,
     deliveryRate: u64(160) * BITS,
+    deliveredSegments: u32(192),
     bytesSent: u64(200),
     bytesRetrans: u64(208),
   };

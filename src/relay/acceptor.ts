@@ -26,6 +26,8 @@ export interface PeerSession {
 }
 
 export interface AcceptorOptions {
+  /** Tells the router, on a carrier that is up, what it is to know. */
+  readonly greet: (carrier: Carrier, session: Buffer) => void;
   readonly clock: Clock;
   readonly log: Log;
   /** Makes the session of a router that has none with this id; `onCarriers` is to be called when its carriers change. */
@@ -103,6 +105,7 @@ export class Acceptor {
 
   #adopt(carrier: Carrier, hello: Hello, router: KnownRouter, remote: string): void {
     this.#sessions.get(sessionKey(router, hello))?.session.addCarrier(carrier);
+    this.#options.greet(carrier, hello.session);
     this.#options.log.info(
       { router: router.name, carrier: carrier.number, remote, transport: carrier.transport },
       "carrier is up",

@@ -3,25 +3,41 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { SockDiag } from "../linux/sockdiag.ts";
 import { formatEndpoint } from "../linux/sockets.ts";
-import { deadSubflows } from "../wan/deaf.ts";
+import { PathHealth } from "../wan/health.ts";
+import type { SubflowSight } from "../wan/sight.ts";
+import { Watch, type Watched } from "../wan/watch.ts";
+import { Verdict } from "../wire/constants.ts";
+import type { Frame } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
-import { sightOf } from "./sight.ts";
+import { sightsOf } from "./sight.ts";
+import { tellVerdict } from "./verdict.ts";
+
+/** What is asked of a session here. */
+export interface Carriers {
+  readonly carriers: ReadonlySet<Carrier>;
+}
 
 export interface DeadSubflowsOptions {
-  readonly carriers: () => Iterable<Carrier>;
+  readonly sessions: () => Iterable<Carriers>;
   readonly sockDiag: SockDiag;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const LOOK_EVERY_MS = 500;
+/** A fifth of the least time after which a subflow can be dead, so that looking adds little to it (ms). */
+const LOOK_EVERY_MS = 25;
+/** Looks at a time: each takes some 30 µs, and a server with hundreds of busy carriers has other work as well. */
+const MAX_LOOKS = 32;
 
 /**
- * Ends, at the accepting side, subflows on which a peer that is heard elsewhere does not answer: the dialling side can't
- * see that what is sent to it is lost. It makes a new one when it notices (Subflows).
+ * Ends, at the accepting side, subflows on which a peer that is heard elsewhere does not answer, and tells it: the
+ * dialling side can't see that what is sent to it is lost. What was lost with them the kernel sends again elsewhere, at
+ * once. It joins anew when it finds the way good (Subflows).
  */
 export class DeadSubflows {
   readonly #options: DeadSubflowsOptions;
+  #peers = new Map<Carriers, Peer>();
+  #turn = 0;
   #cancel: (() => void) | undefined;
 
   constructor(options: DeadSubflowsOptions) {
@@ -37,22 +53,106 @@ export class DeadSubflows {
     this.#cancel = undefined;
   }
 
-  #look(): void {
-    for (const carrier of this.#options.carriers()) {
-      // Without flows there is nobody who would wait.
-      if (carrier.transport !== "mptcp" || carrier.flows.size === 0) continue;
-      const sights = (carrier.info()?.subflows ?? []).map(sightOf).filter((sight) => sight !== undefined);
-      for (const { local, remote } of deadSubflows(sights)) this.#end(carrier, { local, remote });
+  /** The peer has ended subflows of ours; the same is done here. Others' connections can't be meant: they are none of its carriers. */
+  onVerdict(session: Carriers, { carrier: number, addressId, verdict }: Frame & { kind: "verdict" }): void {
+    if (verdict !== Verdict.DEAD) return;
+    const carrier = [...session.carriers].find((one) => one.number === number);
+    for (const subflow of sightsOf(carrier?.info())) {
+      if (carrier !== undefined && this.#addressId(subflow) === addressId) this.#end(carrier, subflow);
     }
   }
 
-  #end(carrier: Carrier, subflow: Parameters<SockDiag["destroy"]>[0]): void {
+  #look(): void {
+    const before = this.#peers;
+    this.#peers = new Map();
+    const due: (() => void)[] = [];
+    for (const session of this.#options.sessions()) {
+      const peer = before.get(session) ?? new Peer();
+      this.#peers.set(session, peer);
+      for (const carrier of peer.due(session)) due.push(() => this.#watch(session, peer, carrier));
+    }
+    // All have their turn, where there are more than may be looked at now.
+    this.#turn = due.length > MAX_LOOKS ? (this.#turn + MAX_LOOKS) % due.length : 0;
+    for (const look of [...due.slice(this.#turn), ...due.slice(0, this.#turn)].slice(0, MAX_LOOKS)) look();
+  }
+
+  #watch(session: Carriers, peer: Peer, carrier: Carrier): void {
+    const dead = peer
+      .look(this.#options.clock.now(), carrier)
+      .filter(({ judgement }) => judgement === "dead");
+    for (const { subflow, heardAt, patienceMs } of dead) {
+      const { address } = subflow.remote;
+      peer.pathFrom(address).lost(heardAt, patienceMs);
+      // Also those on which nothing waits: the next request would.
+      for (const other of session.carriers) this.#endAll(session, peer, other, address);
+    }
+  }
+
+  #endAll(session: Carriers, peer: Peer, carrier: Carrier, address: string): void {
+    const watched = peer.look(this.#options.clock.now(), carrier);
+    const isGone = ({ judgement, subflow, heardAt }: Watched): boolean =>
+      judgement === "dead" || peer.pathFrom(subflow.remote.address).gone(heardAt);
+    if (!watched.some((one) => one.subflow.established && !isGone(one))) return;
+    for (const one of watched) {
+      if (one.subflow.remote.address !== address || !isGone(one)) continue;
+      const addressId = this.#addressId(one.subflow);
+      if (!this.#end(carrier, one.subflow) || addressId === undefined) continue;
+      tellVerdict(session.carriers, carrier, { addressId, verdict: Verdict.DEAD });
+    }
+  }
+
+  /** What the peer calls its end of that subflow. */
+  #addressId({ local, remote }: SubflowSight): number | undefined {
+    return this.#options.sockDiag.find({ local, remote })?.subflow?.remoteId;
+  }
+
+  #end(carrier: Carrier, { local, remote, silentMs, rttMs, unacked }: SubflowSight): boolean {
     const { sockDiag, log } = this.#options;
-    const fields = { carrier: carrier.number, remote: formatEndpoint(subflow.remote) };
+    const fields = { carrier: carrier.number, remote: formatEndpoint(remote), silentMs, rttMs, unacked };
     try {
-      log.info({ ...fields, ended: sockDiag.destroy(subflow) }, "subflow without an answer");
+      const ended = sockDiag.destroy({ local, remote });
+      log.info({ ...fields, ended }, "subflow without an answer");
+      return ended === "done";
     } catch (error) {
       log.warn({ ...fields, why: messageOf(error) }, "subflow without an answer not ended");
+      return false;
     }
+  }
+}
+
+/** What is kept of one session. */
+class Peer {
+  readonly #watches = new Map<Carrier, { readonly watch: Watch; bytesOut: number }>();
+  readonly #paths = new Map<string, PathHealth>();
+
+  /** Those that sent something since, or wait for an answer. */
+  due({ carriers }: Carriers): readonly Carrier[] {
+    for (const carrier of this.#watches.keys()) if (carrier.closed) this.#watches.delete(carrier);
+    return [...carriers].filter((carrier) => {
+      if (carrier.transport !== "mptcp") return false;
+      const known = this.#known(carrier);
+      const moved = known.bytesOut !== carrier.bytesOut;
+      known.bytesOut = carrier.bytesOut;
+      return moved || known.watch.waiting;
+    });
+  }
+
+  look(now: number, carrier: Carrier): readonly Watched[] {
+    const watched = this.#known(carrier).watch.look(now, sightsOf(carrier.info()));
+    for (const { subflow, heardAt } of watched) this.pathFrom(subflow.remote.address).heard(heardAt);
+    return watched;
+  }
+
+  /** A path, as it is seen from here: by the address that the peer's packets have after all NATs. */
+  pathFrom(address: string): PathHealth {
+    const path = this.#paths.get(address) ?? new PathHealth();
+    this.#paths.set(address, path);
+    return path;
+  }
+
+  #known(carrier: Carrier): { readonly watch: Watch; bytesOut: number } {
+    const known = this.#watches.get(carrier) ?? { watch: new Watch(), bytesOut: 0 };
+    this.#watches.set(carrier, known);
+    return known;
   }
 }

@@ -3,7 +3,7 @@ import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Target } from "../wire/address.ts";
 import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
-import type { Frame } from "../wire/frames.ts";
+import type { Frame, PathFrame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
 import { Farewells } from "./farewells.ts";
@@ -31,8 +31,8 @@ export interface SessionOptions {
   readonly onOpen: (flow: Flow) => void;
   /** A flow that we opened could not be. */
   readonly onRefused?: (flow: Flow, reason: Refusal) => void;
-  /** The peer thinks so of a subflow. */
-  readonly onVerdict?: (verdict: Frame & { kind: "verdict" }) => void;
+  /** The peer tells something about the paths under the carriers. */
+  readonly onPathFrame?: (frame: PathFrame) => void;
   /** A carrier came or went, the peer began or ceased to answer, or the wait for a carrier is over. */
   readonly onCarriers?: () => void;
 }
@@ -262,7 +262,8 @@ export class Session implements FlowHost, CarrierUser {
         this.drain(carrier);
         return;
       case "verdict":
-        this.#options.onVerdict?.(frame);
+      case "probe-key":
+        this.#options.onPathFrame?.(frame);
         return;
       case "lost":
         this.#onLost(frame.carrier);

@@ -6,13 +6,19 @@ import type { ConnectionInfo, Endpoint } from "../linux/sockets.ts";
 import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
 import { CarrierPaths, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
-import { WayNews } from "../wan/waynews.ts";
+import { Watch, type Watched } from "../wan/watch.ts";
+import type { WayHealth } from "../wan/wayhealth.ts";
+import { Verdict } from "../wire/constants.ts";
+import type { Frame } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
-import { sightOf } from "./sight.ts";
+import { sightsOf } from "./sight.ts";
+import { tellVerdict } from "./verdict.ts";
+import type { Ways } from "./ways.ts";
 
 export interface SubflowsOptions {
   readonly carriers: ReadonlySet<Carrier>;
   readonly paths: PathManager;
+  readonly health: Ways;
   /** Where the server is reached from an address of the other family than the carrier's; undefined where it is not. */
   readonly otherRemote: (localAddress: string) => Endpoint | undefined;
   readonly clock: Clock;
@@ -30,8 +36,10 @@ export interface UnusedWay {
   readonly repairs: number;
 }
 
+/** Time between looks (ms): a third of the least time after which a subflow can be dead. */
+const TICK_MS = LOAD_TICK_MS / 2;
 /** A carrier on which nothing moves is looked at in every so many ticks: once a second. */
-const IDLE_LOOK_TICKS = 10;
+const IDLE_LOOK_TICKS = 20;
 /** The kernel's ids of local addresses are bytes; 0 is where a connection began. */
 const MAX_ADDRESS_ID = 255;
 
@@ -40,29 +48,47 @@ export class Subflows {
   readonly #options: SubflowsOptions;
   readonly #known = new Map<Carrier, Known>();
   readonly #best = new BestWay();
-  readonly #news = new WayNews();
   #ways: readonly Way[] = [];
   #ticks = 0;
-  #cancel: (() => void) | undefined;
+  #cancel: (() => void)[] = [];
 
   constructor(options: SubflowsOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#cancel ??= this.#options.clock.every(LOAD_TICK_MS, () => this.#tick());
+    const { clock, health } = this.#options;
+    this.#cancel = [clock.every(TICK_MS, () => this.#tick()), health.onReturn(() => this.#lookNow())];
   }
 
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    for (const cancel of this.#cancel) cancel();
+    this.#cancel = [];
   }
 
   /** The ways there are now: acted on at the next tick. */
   update(ways: readonly Way[]): void {
     this.#ways = ways;
-    this.#news.retain(ways.map(({ localAddress }) => localAddress));
-    for (const known of this.#known.values()) known.lookNow = true;
+    this.#lookNow();
+  }
+
+  /** The other end thinks so of a subflow: it alone sees what is lost of what it sends. */
+  onVerdict({ carrier: number, addressId, verdict }: Frame & { kind: "verdict" }): void {
+    const now = this.#options.clock.now();
+    for (const [carrier, known] of this.#known) {
+      const address = carrier.number === number ? known.addressOf(addressId, carrier) : undefined;
+      const way = this.#ways.find(({ localAddress }) => localAddress === address);
+      if (way === undefined) continue;
+      const health = this.#options.health.of(way);
+      for (const { subflow, heardAt, patienceMs } of this.#watch(known, carrier.info())) {
+        if (subflow.local.address !== address) continue;
+        if (verdict === Verdict.DEAD) health.condemned(now, heardAt, patienceMs);
+        else if (verdict === Verdict.SUSPECT) health.tcp.suspected(now);
+      }
+    }
+    // At once, for all: whoever has something to send is not to try it there.
+    this.#lookNow();
+    this.#tick();
   }
 
   /** Name of the way that quiet carriers use. */
@@ -83,28 +109,48 @@ export class Subflows {
     });
   }
 
+  #lookNow(): void {
+    for (const known of this.#known.values()) known.lookNow = true;
+  }
+
   #tick(): void {
     this.#ticks++;
     for (const carrier of this.#known.keys()) if (carrier.closed) this.#known.delete(carrier);
-    const looks: { readonly carrier: Carrier; readonly known: Known; readonly info: ConnectionInfo }[] = [];
+    const looks: Look[] = [];
     for (const carrier of this.#options.carriers) {
       if (carrier.transport !== "mptcp") continue;
-      const known = this.#known.get(carrier) ?? new Known(this.#news);
+      const known = this.#known.get(carrier) ?? new Known((way) => this.#options.health.of(way));
       this.#known.set(carrier, known);
       if (!known.isDue(carrier.bytesIn + carrier.bytesOut, this.#ticks)) continue;
       const info = carrier.info();
       known.mptcp = info?.mptcp === true;
-      if (info?.mptcp === true) looks.push({ carrier, known, info });
+      if (info?.mptcp === true) looks.push({ carrier, known, info, subflows: this.#watch(known, info) });
     }
     if (looks.length === 0) return;
     // Only when all are looked at: a way of which nothing is seen counts as gone.
     if (this.#best.name === undefined || this.#ticks % IDLE_LOOK_TICKS === 0)
       this.#measure(looks.map(({ info }) => info));
+    this.#decideAll(looks);
+  }
+
+  /** What a carrier's subflows tell of themselves, noted for the ways that they take. */
+  #watch(known: Known, info: ConnectionInfo | undefined): readonly Watched[] {
+    const now = this.#options.clock.now();
+    const watched = known.watch.look(now, sightsOf(info));
+    for (const one of watched) {
+      const way = this.#ways.find(({ localAddress }) => localAddress === one.subflow.local.address);
+      if (way !== undefined) this.#options.health.of(way).observe(now, one);
+    }
+    return watched;
+  }
+
+  /** After all were looked at: each decides with what all know. Those with the most to do are first in line. */
+  #decideAll(looks: Look[]): void {
     const stripped = this.#strippedAddresses();
     const repaired = new Map<string, { carriers: number; repairs: number }>();
-    for (const { carrier, known, info } of looks) {
-      for (const step of this.#decide(carrier, known, info, stripped)) {
-        this.#take(carrier, known, info, step);
+    for (const look of looks.sort((a, b) => b.carrier.rate - a.carrier.rate)) {
+      for (const step of this.#decide(look, stripped)) {
+        this.#take(look, step);
         if (step.do !== "join" || step.repairs === 0) continue;
         const { carriers, repairs } = repaired.get(step.way.name) ?? { carriers: 0, repairs: 0 };
         repaired.set(step.way.name, {
@@ -136,19 +182,17 @@ export class Subflows {
     return new Set(stripped.map(({ local }) => local.address));
   }
 
-  #decide(
-    carrier: Carrier,
-    known: Known,
-    info: ConnectionInfo,
-    stripped: ReadonlySet<string>,
-  ): readonly PathStep[] {
-    return known.paths.decide(this.#options.clock.now(), {
-      subflows: info.subflows.map(sightOf).filter((sight) => sight !== undefined),
+  #decide({ carrier, known, subflows }: Look, stripped: ReadonlySet<string>): readonly PathStep[] {
+    const steps = known.paths.decide(this.#options.clock.now(), {
+      subflows,
       ways: this.#waysOf(carrier),
       stripped,
       spread: known.load.spread,
       best: this.#best.name,
     });
+    // It has its turn soon, or what it connects is there soon.
+    known.lookNow = known.paths.lacking.some(({ way }) => this.#options.health.of(way).open);
+    return steps;
   }
 
   /** One way per WAN, of the carrier's own family where there is one: a second over the same WAN would bring nothing. */
@@ -162,23 +206,27 @@ export class Subflows {
     return sameFamily(remote.address, localAddress) ? remote : this.#options.otherRemote(localAddress);
   }
 
-  #take(carrier: Carrier, known: Known, { token = 0 }: ConnectionInfo, step: PathStep): void {
-    const { paths, log } = this.#options;
+  #take({ carrier, known, info: { token = 0 } }: Look, step: PathStep): void {
+    const { paths, log, carriers } = this.#options;
     try {
       switch (step.do) {
         case "join": {
           const { localAddress } = step.way;
           const remote = this.#remote(carrier, localAddress);
           if (remote === undefined) return;
-          known.lookNow = true;
           paths.join(token, { id: known.idOf(localAddress), localAddress, remote, backup: true });
           return;
         }
         case "leave": {
           const { address } = step.subflow.local;
-          const id = known.release(address) ?? (address === carrier.local.address ? 0 : undefined);
-          if (id === undefined) paths.end(token, step.subflow);
-          else paths.leave(token, { ...step.subflow, id });
+          const id = known.release(address, carrier);
+          if (id === undefined) {
+            paths.end(token, step.subflow);
+            return;
+          }
+          paths.leave(token, { ...step.subflow, id });
+          // The kernel tells it as well, once, in a packet that may be lost.
+          tellVerdict(carriers, carrier, { addressId: id, verdict: Verdict.DEAD });
           return;
         }
         case "end":
@@ -196,23 +244,34 @@ export class Subflows {
   }
 }
 
+/** One carrier, looked at. */
+interface Look {
+  readonly carrier: Carrier;
+  readonly known: Known;
+  readonly info: ConnectionInfo;
+  readonly subflows: readonly Watched[];
+}
+
 /** What is kept for one carrier. */
 class Known {
   readonly paths: CarrierPaths;
+  readonly watch = new Watch();
   readonly load = new Load();
   mptcp = true;
   lookNow = true;
+  /** Ids of local addresses. The one where the connection began has id 0 until it is left. */
   readonly #ids = new Map<string, number>();
+  #leftFirst = false;
   #lastId = 0;
   #bytes = 0;
 
-  constructor(news: WayNews) {
-    this.paths = new CarrierPaths(news);
+  constructor(health: (way: Way) => WayHealth) {
+    this.paths = new CarrierPaths(health);
   }
 
   isDue(bytes: number, tick: number): boolean {
-    this.load.tick(bytes);
-    const due = this.lookNow || bytes !== this.#bytes || tick % IDLE_LOOK_TICKS === 0;
+    if (tick % (LOAD_TICK_MS / TICK_MS) === 0) this.load.tick(bytes);
+    const due = this.lookNow || this.watch.waiting || bytes !== this.#bytes || tick % IDLE_LOOK_TICKS === 0;
     this.lookNow = false;
     this.#bytes = bytes;
     return due;
@@ -229,14 +288,23 @@ class Known {
     return this.#lastId;
   }
 
+  /** Whose name that is now. */
+  addressOf(id: number, { local }: Carrier): string | undefined {
+    if (id === 0) return this.#leftFirst ? undefined : local.address;
+    return [...this.#ids].find(([, known]) => known === id)?.[0];
+  }
+
   /**
    * That name, for the last time: the next join takes another, since the word that this one is gone may arrive after it.
    * Undefined where there is none (any more).
    */
-  release(address: string): number | undefined {
+  release(address: string, { local }: Carrier): number | undefined {
     const id = this.#ids.get(address);
     this.#ids.delete(address);
-    return id;
+    if (id !== undefined) return id;
+    if (address !== local.address || this.#leftFirst) return undefined;
+    this.#leftFirst = true;
+    return 0;
   }
 }
 

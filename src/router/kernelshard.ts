@@ -1,6 +1,7 @@
 import { systemClock } from "../base/clock.ts";
 import type { Log, LogOptions } from "../base/log.ts";
 import type { ShardPlace } from "../control/shard.ts";
+import { kernelDatagrams } from "../linux/kerneldatagrams.ts";
 import { kernelSockets } from "../linux/kernelsockets.ts";
 import { kernelPathManager } from "../linux/pathmanager.ts";
 import type { InletShard, RouterShardPlan } from "./dataplane.ts";
@@ -17,8 +18,9 @@ export interface RouterShardData {
 
 /** A shard on the kernel's sockets, in this thread. */
 export function kernelRouterShard(plan: RouterShardPlan, log: Log): RouterShard {
-  const [sockets, paths, clock] = [kernelSockets(), kernelPathManager(), systemClock];
-  return new RouterShard({ ...plan, sockets, paths, clock, log });
+  const [sockets, datagrams] = [kernelSockets(), kernelDatagrams()];
+  const [paths, clock] = [kernelPathManager(), systemClock];
+  return new RouterShard({ ...plan, sockets, datagrams, paths, clock, log });
 }
 
 /** The same, in a thread of its own; `onDied` as with ShardThread. */

@@ -6,9 +6,10 @@ import { SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { DataMessage, Orders, RouterOrders } from "../control/messages.ts";
 import { part, type Shard, type ShardPlace, type ShardReport } from "../control/shard.ts";
+import type { Datagrams } from "../linux/datagrams.ts";
 import { resolve } from "../linux/resolve.ts";
 import type { PathManager } from "../linux/pathmanager.ts";
-import type { Connection, Sockets } from "../linux/sockets.ts";
+import type { Connection, Endpoint, Sockets } from "../linux/sockets.ts";
 import { WindowBudget } from "../relay/budget.ts";
 import type { Flow } from "../relay/flow.ts";
 import { SessionInlet, type Inlet } from "../relay/inlet.ts";
@@ -17,6 +18,7 @@ import { CarrierPool } from "../relay/pool.ts";
 import { reportSession } from "../relay/report.ts";
 import { Session } from "../relay/session.ts";
 import { Subflows } from "../relay/subflows.ts";
+import { Ways } from "../relay/ways.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
 
@@ -33,6 +35,7 @@ export interface RouterShardDeps {
   /** PROCESS_BYTES random bytes of this data process. */
   readonly process: Buffer;
   readonly sockets: Sockets;
+  readonly datagrams: Datagrams;
   readonly paths: PathManager;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,15 +48,17 @@ export class RouterShard implements Shard, Inlet {
   readonly #session: Session;
   readonly #inlet: SessionInlet;
   readonly #subflows: Subflows;
+  readonly #ways: Ways;
   #pool: CarrierPool | undefined;
   #member: Pick<RouterOrders, "privateKey" | "pin" | "invite"> | undefined;
   #server = "";
 
   constructor(deps: RouterShardDeps) {
-    const { clock, log, paths, place } = deps;
+    const { clock, datagrams, log, paths, place } = deps;
     this.#deps = deps;
+    const id = sessionId(deps);
     this.#session = new Session({
-      id: sessionId(deps),
+      id,
       dialled: true,
       clock,
       log,
@@ -63,15 +68,23 @@ export class RouterShard implements Shard, Inlet {
       onOpen: (flow) => flow.refuse(Refusal.POLICY),
       onRefused: (flow, reason) => this.#onRefused(flow, reason),
       onCarriers: () => this.#onCarriers(),
+      onPathFrame: (frame) => {
+        if (frame.kind === "verdict") this.#subflows.onVerdict(frame);
+        else this.#ways.useKey(frame.key);
+      },
     });
+    const remoteFor = (localAddress: string): Endpoint | undefined => this.#pool?.remoteFor(localAddress);
+    this.#ways = new Ways({ session: id, datagrams, remoteFor, clock, log });
     this.#inlet = new SessionInlet(this.#session, log);
     this.#subflows = new Subflows({
       carriers: this.#session.carriers,
       paths,
-      otherRemote: (localAddress) => this.#pool?.remoteFor(localAddress),
+      health: this.#ways,
+      otherRemote: remoteFor,
       clock,
       log,
     });
+    this.#ways.start();
     this.#subflows.start();
   }
 
@@ -95,6 +108,7 @@ export class RouterShard implements Shard, Inlet {
     if (orders.role !== "router") throw new SennitError("bug", "wrong-role", "server's orders for a router");
     this.#session.graceMs = orders.graceMs;
     this.#belongTo(orders);
+    this.#ways.update(orders.ways);
     this.#subflows.update(orders.ways.filter(({ device }) => device === undefined));
     const { place } = this.#deps;
     const size = { warm: part(orders.carriers, place), most: part(orders.maxCarriers, place) };
@@ -118,6 +132,7 @@ export class RouterShard implements Shard, Inlet {
   async stop(): Promise<void> {
     this.#pool?.stop();
     this.#subflows.stop();
+    this.#ways.stop();
     this.#session.close();
   }
 

@@ -7,18 +7,22 @@ import type { Log } from "../base/log.ts";
 import type { DataPlane } from "../control/datahost.ts";
 import type { DataMessage, DataReport, Orders, ServerOrders } from "../control/messages.ts";
 import { joinReports, type Shard, type ShardPlace } from "../control/shard.ts";
+import type { Datagrams } from "../linux/datagrams.ts";
 import type { Connection, Sockets } from "../linux/sockets.ts";
 import { Admission } from "../relay/admission.ts";
 import { budgetCells } from "../relay/budget.ts";
 import { Door } from "../relay/door.ts";
 import { BUFFER_BYTES } from "../relay/limits.ts";
+import { ProbeResponder } from "../relay/proberesponder.ts";
 import { direct, serverContext, tlsAccept, type Secured } from "../relay/tls.ts";
+import { probeSecret } from "../wire/probe.ts";
 import { Reception, type ArrivalShard } from "./reception.ts";
 import type { ServerShard } from "./shard.ts";
 import type { ServerShardEvent } from "./shardthread.ts";
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;
+  readonly datagrams: Datagrams;
   /** Makes the only shard, in this thread. */
   readonly openShard: (place: ShardPlace, onChange: () => void) => ServerShard;
   /** Starts one of several, in a thread of its own. */
@@ -46,6 +50,7 @@ export class ServerDataPlane implements DataPlane {
   #receive: Receive | undefined;
   #context: SecureContext | undefined;
   #door: Door | undefined;
+  #responder: ProbeResponder | undefined;
   #orders: ServerOrders | undefined;
 
   constructor(deps: DataPlaneDeps) {
@@ -62,14 +67,15 @@ export class ServerDataPlane implements DataPlane {
     this.#receive ??= this.#openShards(orders.workers);
     await Promise.all(this.#shards.map((shard) => shard.configure(orders)));
     if (this.#door !== undefined && sameDoor(orders, before)) return;
-    await this.#door?.close();
-    this.#door = undefined;
+    await this.#closeDoor();
     const { key, certificate, listen } = orders;
     this.#context = serverContext({ keyPem: key, certificatePem: certificate });
     const { sockets, clock } = this.#deps;
     const door = new Door({ sockets, clock, log: this.#log, shake: this.#shake });
     await door.open(listen);
     this.#door = door;
+    this.#responder = new ProbeResponder({ ...this.#deps, log: this.#log, secret: probeSecret(key) });
+    this.#responder.listen(listen);
   }
 
   async report(): Promise<DataReport> {
@@ -85,8 +91,14 @@ export class ServerDataPlane implements DataPlane {
   }
 
   async stop(): Promise<void> {
-    await this.#door?.close();
+    await this.#closeDoor();
     await Promise.all(this.#shards.map((shard) => shard.stop()));
+  }
+
+  async #closeDoor(): Promise<void> {
+    this.#responder?.stop();
+    await this.#door?.close();
+    this.#door = undefined;
   }
 
   readonly #shake = async (connection: Connection, signal: AbortSignal): Promise<void> => {

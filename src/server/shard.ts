@@ -1,4 +1,3 @@
-import { networkInterfaces } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
@@ -16,9 +15,11 @@ import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
 import { BUFFER_BYTES, GRACE_BYTES, GRACE_MS, MAX_FLOWS } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
+import { ownAddresses } from "../relay/ownaddresses.ts";
 import { reportSession } from "../relay/report.ts";
 import { Session, type SessionCounts } from "../relay/session.ts";
 import type { Secured } from "../relay/tls.ts";
+import { probeKey, probeSecret } from "../wire/probe.ts";
 
 export interface ServerShardDeps {
   readonly place: ShardPlace;
@@ -34,8 +35,6 @@ export interface ServerShardDeps {
 
 /** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
 const LINES_A_MINUTE = 60;
-/** How long the list of our own addresses is good (ms). Every flow asks for it, and making it takes 60 µs. */
-const ADDRESSES_MS = 1000;
 
 /** Sessions of routers with their carriers, and the flows on them to where they go. */
 export class ServerShard implements Shard {
@@ -57,7 +56,7 @@ export class ServerShard implements Shard {
     this.#ownAddresses = ownAddresses(deps.clock);
     this.#acceptor = this.#openAcceptor();
     this.#deadSubflows = new DeadSubflows({
-      carriers: () => this.#carriers(),
+      sessions: () => this.#sessions(),
       sockDiag: deps.sockDiag,
       clock: deps.clock,
       log: this.#log,
@@ -117,14 +116,20 @@ export class ServerShard implements Shard {
     this.#acceptor.stop();
   }
 
-  *#carriers(): Iterable<Carrier> {
-    for (const { session } of this.#acceptor.sessions) yield* session.carriers;
+  *#sessions(): Iterable<Session> {
+    for (const { session } of this.#acceptor.sessions) yield session;
+  }
+
+  #greet(carrier: Carrier, session: Buffer): void {
+    if (this.#orders === undefined) return;
+    carrier.send({ kind: "probe-key", key: probeKey(probeSecret(this.#orders.key), session) });
   }
 
   #openAcceptor(): Acceptor {
     const acceptor = new Acceptor({
       clock: this.#deps.clock,
       log: this.#log,
+      greet: (carrier, session) => this.#greet(carrier, session),
       graceBytes: () => part(this.#orders?.graceBytes ?? GRACE_BYTES, this.#deps.place),
       createSession: (router, id, onCarriers) => this.#createSession(router, id, onCarriers),
       onEnded: (peer) => {
@@ -138,7 +143,7 @@ export class ServerShard implements Shard {
 
   #createSession(router: KnownRouter, id: Buffer, onCarriers: () => void): Session {
     const { clock, onChange } = this.#deps;
-    const session = new Session({
+    const session: Session = new Session({
       id,
       dialled: false,
       clock,
@@ -150,6 +155,9 @@ export class ServerShard implements Shard {
         onCarriers();
         onChange();
       },
+      onPathFrame: (frame) => {
+        if (frame.kind === "verdict") this.#deadSubflows.onVerdict(session, frame);
+      },
     });
     session.graceMs = this.#orders?.graceMs ?? GRACE_MS;
     return session;
@@ -160,16 +168,4 @@ function add(total: SessionCounts & { bytesIn: number; bytesOut: number }, sessi
   for (const key of Object.keys(session.counts) as (keyof SessionCounts)[]) total[key] += session.counts[key];
   total.bytesIn += session.bytesIn;
   total.bytesOut += session.bytesOut;
-}
-
-/** This machine's addresses, at most a second old. */
-function ownAddresses(clock: Clock): () => ReadonlySet<string> {
-  let known: ReadonlySet<string> = new Set();
-  let until = -Infinity;
-  return () => {
-    if (clock.now() < until) return known;
-    until = clock.now() + ADDRESSES_MS;
-    const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-    return (known = new Set(all.map(({ address }) => address)));
-  };
 }

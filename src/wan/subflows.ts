@@ -1,6 +1,5 @@
-import { isDeaf } from "./deaf.ts";
-import type { SubflowSight } from "./sight.ts";
-import type { WayNews } from "./waynews.ts";
+import type { Watched } from "./watch.ts";
+import type { WayHealth } from "./wayhealth.ts";
 
 /** A way out that subflows may take. */
 export interface Way {
@@ -20,7 +19,7 @@ export interface Way {
 export type Spread = "best" | "all";
 
 export interface PathsSight {
-  readonly subflows: readonly SubflowSight[];
+  readonly subflows: readonly Watched[];
   readonly ways: readonly Way[];
   /** Addresses from which a join leads nowhere, because something on the way takes MPTCP out. */
   readonly stripped: ReadonlySet<string>;
@@ -31,29 +30,21 @@ export interface PathsSight {
 
 /**
  * What is to be done about a carrier's subflows. One joins as a backup; what else it is to be is said once it works.
- * `leave` ends all from that address and tells the peer, `end` ends one.
+ * `leave` ends all from that address at both ends, `end` ends one.
  */
 export type PathStep =
   | { readonly do: "join"; readonly way: Way; readonly repairs: number }
-  | { readonly do: "leave" | "end"; readonly subflow: SubflowSight }
-  | { readonly do: "set-backup"; readonly subflow: SubflowSight; readonly backup: boolean };
+  | { readonly do: "leave" | "end"; readonly subflow: Watched["subflow"] }
+  | { readonly do: "set-backup"; readonly subflow: Watched["subflow"]; readonly backup: boolean };
 
 /** A join is made by then, also over a satellite with a SYN lost (ms). */
 export const SETTLED_MS = 3000;
 /** Least pauses (ms) after the first try to join, the second, and so on: what three did not cure is not to be hurried. */
 const PAUSES_MS = [3000, 3000, 5000, 10_000] as const;
-/** The least pause (ms), whatever others found out. */
+/** Where others came through since, the pause is no longer than this (ms). */
 const LEAST_PAUSE_MS = 1000;
 /** What worked for less (ms) did not work, and the pauses go on growing. Several times what it takes to see that a way is closed. */
 const CURED_MS = 10_000;
-
-/** Heard within this time (ms): in use. */
-const HEARD_MS = 500;
-
-interface Told {
-  readonly backup: boolean;
-  readonly since: number;
-}
 
 interface Case {
   /** Whether there has been a working subflow. */
@@ -75,20 +66,20 @@ export interface Lacking {
 }
 
 /**
- * Decides about the subflows of one carrier: one working subflow on every way, made anew where it was lost (the kernel
- * never does so by itself, and one whose NAT mapping was lost stays established and deaf), and which of them are
- * backups. The kernel's scheduler puts what is queued behind an unacknowledged segment on any other subflow that is no
- * backup, however slow; so a quiet carrier, whose requests and answers are small, has its other ways as backups.
+ * Decides about the subflows of one carrier: one working subflow on every way that is alive, made anew where it was lost
+ * (the kernel never does so by itself), and which of them are backups. The kernel's scheduler puts what is queued
+ * behind an unacknowledged segment on any other subflow that is no backup, however slow; so a quiet carrier, whose
+ * requests and answers are small, has its other ways as backups.
  */
 export class CarrierPaths {
-  readonly #news: WayNews;
+  readonly #health: (way: Way) => WayHealth;
   readonly #cases = new Map<string, Case>();
-  /** Subflows that were made backups or not, by their local end. */
-  #told = new Map<string, Told>();
+  /** Whether subflows were made backups, by their local end. */
+  #told = new Map<string, boolean>();
   #lacking: readonly Lacking[] = [];
 
-  constructor(news: WayNews) {
-    this.#news = news;
+  constructor(health: (way: Way) => WayHealth) {
+    this.#health = health;
   }
 
   /** Ways without a working subflow, as of the last decision. */
@@ -105,15 +96,11 @@ export class CarrierPaths {
   decide(now: number, sight: PathsSight): readonly PathStep[] {
     const { subflows, ways } = sight;
     this.#forget(sight);
-    const gone = subflows.filter(({ local, established }) => established && !ways.some(from(local.address)));
+    const gone = subflows.filter(({ subflow }) => subflow.established && !ways.some(isOf(subflow)));
     const working = new Map(
-      ways.map((way) => {
-        const works = (one: SubflowSight): boolean => isFrom(way)(one) && this.#works(one, now, sight);
-        return [way, subflows.filter(works)] as const;
-      }),
+      ways.map((way) => [way, subflows.filter((one) => isFrom(way)(one) && this.#works(one, way))] as const),
     );
     const anyWorks = [...working.values()].some((mine) => mine.length > 0);
-    const normal = this.#normal(sight, working);
     const upkeep = ways.flatMap((way) => {
       const mine = working.get(way) ?? [];
       if (mine.length > 0) return this.#keep(now, way, mine, subflows);
@@ -126,8 +113,8 @@ export class CarrierPaths {
       if (known?.lackingSince === undefined) return [];
       return [{ way, forMs: now - known.lackingSince, repairs: known.repairs }];
     });
-    const leaving = gone.map((subflow): PathStep => ({ do: "leave", subflow }));
-    return [...leaving, ...upkeep, ...this.#setBackups(now, working, normal)];
+    const leaving = gone.map(({ subflow }): PathStep => ({ do: "leave", subflow }));
+    return [...leaving, ...upkeep, ...this.#setBackups(working, this.#normal(sight, working))];
   }
 
   #caseOf({ localAddress }: Way, now: number): Case {
@@ -137,105 +124,77 @@ export class CarrierPaths {
   }
 
   #forget({ subflows, ways }: PathsSight): void {
-    const there = new Set(subflows.map(keyOf));
+    const there = new Set(subflows.map(({ subflow }) => keyOf(subflow)));
     this.#told = new Map([...this.#told].filter(([key]) => there.has(key)));
     for (const address of this.#cases.keys()) {
-      if (!ways.some(from(address))) this.#cases.delete(address);
+      if (!ways.some(({ localAddress }) => localAddress === address)) this.#cases.delete(address);
     }
   }
 
-  /** The ways that are no backups: the best, or all where there is much to carry or the best hesitates. */
+  /** The ways that are no backups: the best, or all where there is much to carry or the best is in doubt. */
   #normal(
     { ways, spread, best }: PathsSight,
-    working: ReadonlyMap<Way, readonly SubflowSight[]>,
+    working: ReadonlyMap<Way, readonly Watched[]>,
   ): ReadonlySet<Way> {
     const usable = ways.filter((way) => working.get(way)?.length !== 0);
-    const active = usable.filter(({ backup }) => !backup);
-    const wanted = active.length > 0 ? active : usable.length > 0 ? usable : ways;
+    const active = preferred(usable, ({ backup }) => !backup);
+    const wanted = preferred(active, (way) => this.#health(way).state !== "suspect");
     const chosen = wanted.find(({ name }) => name === best);
-    const hesitates = chosen && working.get(chosen)?.every(({ unansweredMs }) => unansweredMs > 0) === true;
-    return new Set(spread === "all" || chosen === undefined || hesitates ? wanted : [chosen]);
+    if (usable.length === 0) return new Set(ways);
+    return new Set(spread === "all" || chosen === undefined ? wanted : [chosen]);
   }
 
-  /** A way that works: what else there is from its address is the deaf remainder of what was there before. */
-  #keep(
-    now: number,
-    way: Way,
-    mine: readonly SubflowSight[],
-    subflows: readonly SubflowSight[],
-  ): readonly PathStep[] {
+  /** A way that works. Of several subflows there (joins that came late, what is left from before), one is enough. */
+  #keep(now: number, way: Way, mine: readonly Watched[], subflows: readonly Watched[]): readonly PathStep[] {
     const known = this.#caseOf(way, now);
-    if (known.lackingSince !== undefined) {
-      known.wellSince = now;
-      this.#news.joined(way.localAddress, now);
-    }
+    if (known.lackingSince !== undefined) known.wellSince = now;
     known.lackingSince = undefined;
     known.worked = true;
     if (now - known.wellSince >= CURED_MS) known.tries = known.repairs = 0;
+    const latest = mine.reduce((best, one) => (one.heardAt > best.heardAt ? one : best));
     return subflows
-      .filter((one) => one.established && isFrom(way)(one) && !mine.includes(one))
-      .map((subflow) => ({ do: "end", subflow }));
+      .filter((one) => isFrom(way)(one) && one !== latest)
+      .map(({ subflow }) => ({ do: "end", subflow }));
   }
 
-  #renew(now: number, way: Way, subflows: readonly SubflowSight[], anyWorks: boolean): readonly PathStep[] {
-    const mine = subflows.filter(isFrom(way));
+  #renew(now: number, way: Way, subflows: readonly Watched[], anyWorks: boolean): readonly PathStep[] {
+    const mine = subflows.filter(isFrom(way)).map(({ subflow }) => subflow);
+    const old = mine.filter(({ established }) => established);
+    const pending = mine.filter(({ established }) => !established);
     const known = this.#caseOf(way, now);
-    const waited = Math.max(0, ...mine.map(({ unansweredMs }) => unansweredMs));
-    known.lackingSince ??= now - waited;
-    if (now - known.triedAt < this.#pause(way, known)) return [];
-    // What is deaf may only be slow: it is given as long as a join would take.
-    const old = mine.find(({ established }) => established);
-    if (old !== undefined && isDeaf(old) && now - known.lackingSince < SETTLED_MS) return [];
-    if (old !== undefined && !this.#news.forgotten(way.localAddress, now - old.silentMs)) {
-      this.#news.deaf(way.localAddress, now - old.silentMs);
-    }
+    known.lackingSince ??= now;
+    // While nothing works there is nobody to tell the peer, and what is dead may be all that comes back.
+    const leave = (anyWorks ? old : []).map((subflow): PathStep => ({ do: "leave", subflow }));
+    const health = this.#health(way);
+    if (now - known.triedAt < this.#pauseMs(known, health) || !health.mayJoin(now)) return leave;
     known.tries++;
     known.triedAt = now;
     // The first join of a new carrier, or over a new way, mends nothing.
     if (known.worked || now - known.lackingSince >= SETTLED_MS) known.repairs++;
-    // While nothing works there is nobody to tell the peer, and what is deaf may be all that comes back.
-    const leave: readonly PathStep[] = old !== undefined && anyWorks ? [{ do: "leave", subflow: old }] : [];
     // One that is still connecting would come beside the next.
-    const pending = mine.filter(({ established }) => !established);
     const giveUp = pending.map((subflow): PathStep => ({ do: "end", subflow }));
     return [...giveUp, ...leave, { do: "join", way, repairs: known.repairs }];
   }
 
-  #pause({ localAddress }: Way, { tries, triedAt }: Case): number {
+  #pauseMs({ tries, triedAt }: Case, { openedAt, tcp }: WayHealth): number {
+    if (openedAt > triedAt) return 0;
     const pause = PAUSES_MS[Math.min(tries, PAUSES_MS.length) - 1] ?? 0;
-    return this.#news.joinedSince(localAddress, triedAt) ? Math.min(pause, LEAST_PAUSE_MS) : pause;
+    return tcp.state === "up" && tcp.heardAt > triedAt ? Math.min(pause, LEAST_PAUSE_MS) : pause;
   }
 
-  /** Established, and heard within the time in which a segment can be answered, and no NAT has forgotten it. */
-  #works(subflow: SubflowSight, now: number, sight: PathsSight): boolean {
-    const { established, local, silentMs } = subflow;
-    if (!established || isDeaf(subflow) || this.#news.forgotten(local.address, now - silentMs)) return false;
-    return !this.#isLeftOut(subflow, now, sight);
+  /** Established, and neither dead itself nor gone with another that was. */
+  #works({ subflow, judgement, heardAt }: Watched, way: Way): boolean {
+    return subflow.established && judgement !== "dead" && !this.#health(way).tcp.gone(heardAt);
   }
 
-  /**
-   * Much is received, and for seconds nothing of it here: what the other end sends this way may be lost, which only it
-   * can see. A new subflow in its place costs little where that is not so.
-   */
-  #isLeftOut(subflow: SubflowSight, now: number, { spread, subflows }: PathsSight): boolean {
-    const told = this.#told.get(keyOf(subflow));
-    if (spread !== "all" || told === undefined || told.backup || now - told.since < SETTLED_MS) return false;
-    const hears = (one: SubflowSight): boolean => one.established && one.silentMs < HEARD_MS;
-    return subflow.silentMs >= SETTLED_MS && subflows.some(hears);
-  }
-
-  #setBackups(
-    now: number,
-    working: ReadonlyMap<Way, readonly SubflowSight[]>,
-    normal: ReadonlySet<Way>,
-  ): readonly PathStep[] {
+  #setBackups(working: ReadonlyMap<Way, readonly Watched[]>, normal: ReadonlySet<Way>): readonly PathStep[] {
     const steps: PathStep[] = [];
-    for (const [way, subflows] of working) {
+    for (const [way, watched] of working) {
       const backup = !normal.has(way);
-      for (const subflow of subflows) {
+      for (const { subflow } of watched) {
         // Backups, too: kernels before 6.7 leave that out of a join, and one more word costs one packet.
-        if (this.#told.get(keyOf(subflow))?.backup === backup) continue;
-        this.#told.set(keyOf(subflow), { backup, since: now });
+        if (this.#told.get(keyOf(subflow)) === backup) continue;
+        this.#told.set(keyOf(subflow), backup);
         steps.push({ do: "set-backup", subflow, backup });
       }
     }
@@ -253,13 +212,19 @@ const newCase = (now: number): Case => ({
   wellSince: now,
 });
 
-const from =
-  (address: string) =>
+/** Those that are as wanted; all where none is. */
+function preferred(ways: readonly Way[], wanted: (way: Way) => boolean): readonly Way[] {
+  const some = ways.filter(wanted);
+  return some.length > 0 ? some : ways;
+}
+
+const isOf =
+  ({ local }: Watched["subflow"]) =>
   ({ localAddress }: Way): boolean =>
-    localAddress === address;
+    localAddress === local.address;
 const isFrom =
-  ({ localAddress }: Way) =>
-  ({ local }: SubflowSight): boolean =>
-    local.address === localAddress;
+  (way: Way) =>
+  ({ subflow }: Watched): boolean =>
+    isOf(subflow)(way);
 const isBackup = (step: PathStep): boolean => step.do === "set-backup" && step.backup;
-const keyOf = ({ local }: SubflowSight): string => `${local.address} ${local.port}`;
+const keyOf = ({ local }: Watched["subflow"]): string => `${local.address} ${local.port}`;

@@ -42,6 +42,7 @@ export const FrameType = {
   GOAWAY: 0x06,
   LOST: 0x07,
   VERDICT: 0x08,
+  PROBE_KEY: 0x09,
   OPEN: 0x10,
   OPENED: 0x11,
   REFUSED: 0x12,

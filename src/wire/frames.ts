@@ -8,6 +8,7 @@ import {
   type TrafficClass,
   type Verdict,
 } from "./constants.ts";
+import { PROBE_KEY_BYTES } from "./probe.ts";
 import { decodeTarget, encodeTarget, type Target } from "./address.ts";
 import { malformed, readOffset, Reader, writeOffset } from "./bytes.ts";
 
@@ -26,6 +27,8 @@ export type Frame =
       readonly addressId: number;
       readonly verdict: Verdict;
     }
+  /** What the dialling side's probes are to be authentic by. */
+  | { readonly kind: "probe-key"; readonly key: Buffer }
   | {
       readonly kind: "open";
       readonly flow: number;
@@ -44,6 +47,9 @@ export type Frame =
     }
   | { readonly kind: "fin"; readonly flow: number; readonly offset: number }
   | { readonly kind: "reset"; readonly flow: number; readonly reason: ResetReason };
+
+/** Frames about what is under the carriers. */
+export type PathFrame = Extract<Frame, { kind: "verdict" | "probe-key" }>;
 
 /** Type of a frame that this version knows, as its header says it. */
 export interface Header {
@@ -104,6 +110,8 @@ export function encodeFrame(f: Frame): Buffer {
       return frame(FrameType.VERDICT, 0, CARRIER_FLOW, f.carrier, Buffer.of(f.addressId, f.verdict));
     case "lost":
       return frame(FrameType.LOST, 0, CARRIER_FLOW, f.carrier);
+    case "probe-key":
+      return frame(FrameType.PROBE_KEY, 0, CARRIER_FLOW, 0, f.key);
     case "open":
       return frame(
         FrameType.OPEN,
@@ -162,6 +170,8 @@ function decodeBody(type: number, flags: number, flow: number, offset: number, r
       };
     case FrameType.LOST:
       return { kind: "lost", carrier: offset };
+    case FrameType.PROBE_KEY:
+      return { kind: "probe-key", key: Buffer.from(reader.take(PROBE_KEY_BYTES)) };
     case FrameType.OPEN:
       return {
         kind: "open",

@@ -34,6 +34,10 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ kind: fc.constantFrom("ping", "pong"), nonce: offset }),
   fc.constant({ kind: "goaway" } as const),
   fc.record({
+    kind: fc.constant("probe-key"),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((array) => Buffer.from(array)),
+  }),
+  fc.record({
     kind: fc.constant("verdict"),
     carrier: u32,
     addressId: fc.integer({ min: 0, max: 255 }),

@@ -64,6 +64,7 @@ export class Door {
     this.admission = new Admission(() => this.today);
     this.admission.update({ routers: [{ id: this.router.id, name: "home" }], invites: [] });
     this.acceptor = new Acceptor({
+      greet: () => undefined,
       graceBytes: () => 1_000_000,
       clock,
       log,

@@ -223,6 +223,7 @@ function tcpInfoOf(clock: Clock, out: Wire, into: Wire, roundTripMs: number): Tc
     rtoMs: 200,
     mss: 1448,
     pathMtu: 1500,
+    deliveredSegments: Math.floor(out.takenBytes / 1448),
     unackedSegments: Math.ceil((out.sentBytes - out.takenBytes) / 1448),
     lost: 0,
     cwndSegments: 10,

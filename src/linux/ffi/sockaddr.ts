@@ -55,6 +55,16 @@ export function encodeSockaddr(endpoint: Endpoint): Buffer {
   return sockaddr;
 }
 
+/** struct sockaddr_in, of an IPv4 endpoint. Fails with `bad-address`, `bad-port`. */
+export function encodeSockaddr4(endpoint: Endpoint): Buffer {
+  const mapped = encodeSockaddr(endpoint);
+  const sockaddr = Buffer.alloc(SOCKADDR_IN_SIZE);
+  sockaddr.writeUInt16LE(AF_INET, 0);
+  mapped.copy(sockaddr, PORT_AT, PORT_AT, PORT_AT + 2);
+  mapped.copy(sockaddr, ADDRESS4_AT, ADDRESS6_AT + V4_IN_V6_AT);
+  return sockaddr;
+}
+
 /** Reads a struct sockaddr_in or sockaddr_in6 at `at`; undefined when it is neither, or cut short. */
 export function decodeSockaddr(bytes: Buffer, at = 0): Endpoint | undefined {
   if (bytes.length < at + SOCKADDR_IN_SIZE) return undefined;

@@ -1,0 +1,48 @@
+/** What is to be thought of a path over one transport. */
+export type Health = "unknown" | "up" | "suspect" | "dead";
+
+/**
+ * The health of one path over one transport, from three kinds of evidence. Each is a point in time, so they may come in
+ * any order and as often as they like, and what was heard last overrules everything before it.
+ *
+ *   unknown --heard--> up --suspected--> suspect --lost--> dead
+ *                      ^----------------heard---------------'
+ */
+export class PathHealth {
+  #heardAt = -Infinity;
+  #suspectedAt = -Infinity;
+  #lostUntil = -Infinity;
+
+  /** When anything was heard over it last (ms). */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  get state(): Health {
+    if (this.#lostUntil >= this.#heardAt) return this.#lostUntil === -Infinity ? "unknown" : "dead";
+    return this.#suspectedAt > this.#heardAt ? "suspect" : "up";
+  }
+
+  /** An answer came, or bytes, at that time. */
+  heard(at: number): void {
+    this.#heardAt = Math.max(this.#heardAt, at);
+  }
+
+  /** Answers are missing for longer than usual at that time. */
+  suspected(at: number): void {
+    this.#suspectedAt = Math.max(this.#suspectedAt, at);
+  }
+
+  /**
+   * Something over it was found dead that was heard last at `heardAt`. Whatever was not heard for `patienceMs` from then
+   * on is gone with it: a path dies for all at a time, and a NAT that forgot one has forgotten all it had by then.
+   */
+  lost(heardAt: number, patienceMs: number): void {
+    this.#lostUntil = Math.max(this.#lostUntil, heardAt + patienceMs);
+  }
+
+  /** Whether something over it that was heard last at `heardAt` is gone, too. */
+  gone(heardAt: number): boolean {
+    return heardAt <= this.#lostUntil;
+  }
+}

@@ -1,0 +1,94 @@
+import { PathHealth } from "./health.ts";
+import { RoundTrip } from "./roundtrip.ts";
+import { judge, patienceMs } from "./verdict.ts";
+
+/** How hard a path is asked. */
+export type Urgency = "idle" | "suspect" | "dead";
+
+/** Rare where all is quiet: 12 MB a month, and still below the 30 s after which the meanest NATs forget (ms). */
+const IDLE_MS = 20_000;
+/** Each tick of the caller while in doubt (ms), so that some round trips later it is over. */
+const DOUBT_MS = 50;
+/** Since when it is dead (ms), and how often it is asked then (ms): a return is seen at once, and months cost little. */
+const DEAD_MS = [
+  [0, 150],
+  [180_000, 1000],
+  [900_000, 5000],
+] as const;
+/** Where no probe was ever answered (UDP may be blocked), tries at first, and how often later (ms). */
+const UNPROVEN_TRIES = 3;
+const UNPROVEN_FIRST_MS = 1000;
+const UNPROVEN_MS = 60_000;
+/** Probes whose answers may still come. */
+const MAX_OUTSTANDING = 64;
+
+/** Decides when a path is probed, and what the answers mean. Pure: times are inputs (ms), numbers are outputs. */
+export class Probing {
+  readonly health = new PathHealth();
+  readonly line = new RoundTrip();
+  /** When each was sent, oldest first. */
+  readonly #outstanding = new Map<number, number>();
+  #sentAt = -Infinity;
+  #sent = 0;
+  /** Of those sent since the last answer: when the first was, and how many. */
+  #waitingSince: number | undefined;
+  #trials = 0;
+
+  /** Whether any was ever answered: else their silence says nothing. */
+  get proven(): boolean {
+    return this.health.heardAt > -Infinity;
+  }
+
+  /** The number of the probe to send now, if one is due. `deadSince`: since when the path is known to be dead, by whatever. */
+  due(now: number, urgency: Urgency, deadSince: number): number | undefined {
+    if (this.proven) this.#judge(now);
+    if (now - this.#sentAt < this.#pauseMs(now, urgency, deadSince)) return undefined;
+    const number = ++this.#sent;
+    this.#sentAt = now;
+    this.#waitingSince ??= now;
+    this.#trials++;
+    this.#outstanding.set(number, now);
+    if (this.#outstanding.size > MAX_OUTSTANDING) {
+      for (const oldest of this.#outstanding.keys()) {
+        this.#outstanding.delete(oldest);
+        break;
+      }
+    }
+    return number;
+  }
+
+  /** An authentic answer. False for one that was not waited for (any more). */
+  answered(now: number, number: number): boolean {
+    const sentAt = this.#outstanding.get(number);
+    if (sentAt === undefined) return false;
+    const worked = this.health.state === "up";
+    this.health.heard(now);
+    this.line.answered(now - sentAt);
+    for (const earlier of this.#outstanding.keys()) {
+      if (earlier > number) break;
+      this.#outstanding.delete(earlier);
+      if (earlier < number && worked) this.line.lost();
+    }
+    this.#waitingSince = undefined;
+    this.#trials = 0;
+    return true;
+  }
+
+  #judge(now: number): void {
+    if (this.#waitingSince === undefined) return;
+    const judgement = judge({ forMs: now - this.#waitingSince, trials: this.#trials }, this.line);
+    if (judgement !== "well") this.health.suspected(now);
+    if (judgement === "dead") this.health.lost(this.#waitingSince, patienceMs(this.line));
+  }
+
+  #pauseMs(now: number, urgency: Urgency, deadSince: number): number {
+    if (!this.proven) {
+      const trying = this.#sent < UNPROVEN_TRIES || urgency === "dead";
+      return trying ? UNPROVEN_FIRST_MS : UNPROVEN_MS;
+    }
+    const doubtful = this.health.state === "suspect" || urgency === "suspect";
+    if (this.health.state !== "dead" && urgency !== "dead") return doubtful ? DOUBT_MS : IDLE_MS;
+    const forMs = now - Math.max(deadSince, this.#waitingSince ?? -Infinity);
+    return DEAD_MS.findLast(([from]) => forMs >= from)?.[1] ?? DOUBT_MS;
+  }
+}

@@ -1,0 +1,117 @@
+import { type Health, PathHealth } from "./health.ts";
+import { Probing, type Urgency } from "./probing.ts";
+import { patienceMs } from "./verdict.ts";
+import type { Watched } from "./watch.ts";
+
+/** Joins at a time over one way, and the time until the next (ms): 64 carriers come back within a second, and a small NAT survives it. */
+const JOINS_A_TURN = 4;
+const TURN_MS = 50;
+/**
+ * While a way is dead, one carrier goes on connecting over it, in case probes do not pass where connections do: as often (ms)
+ * where no probe was ever answered, and elsewhere or later. Its SYN is repeated meanwhile, from one port.
+ */
+const SCOUT_MS = 3000;
+const SCOUT_RARELY_MS = 15_000;
+const SCOUT_OFTEN_FOR_MS = 180_000;
+/** Where everything is silent, no line can be blamed; but after so long (ms) it is to be tried anew as if it were dead. */
+const HOPELESS_MS = 3000;
+
+/** What is known of one way out: its health over TCP, by all subflows there, and over UDP, by probes. */
+export class WayHealth {
+  readonly tcp = new PathHealth();
+  readonly probing = new Probing();
+  #deadSince = -Infinity;
+  #openedAt = -Infinity;
+  #scoutedAt = -Infinity;
+  #turnAt = -Infinity;
+  #taken = 0;
+
+  /** Over TCP, that is; where that is silent, probes may raise doubts. */
+  get state(): Health {
+    const { state } = this.tcp;
+    const { health } = this.probing;
+    if (state === "unknown") return health.state;
+    const doubted = health.state === "dead" && health.gone(this.tcp.heardAt);
+    return state === "up" && doubted ? "suspect" : state;
+  }
+
+  /** Whether carriers may connect over it: nothing says that it is dead, or something says that it is alive again. */
+  get open(): boolean {
+    const { health } = this.probing;
+    return this.tcp.state !== "dead" || (health.state !== "dead" && !this.tcp.gone(health.heardAt));
+  }
+
+  /** When it became open last, having been dead (ms). */
+  get openedAt(): number {
+    return this.#openedAt;
+  }
+
+  /** What subflows there tell. */
+  observe(now: number, { subflow, judgement, heardAt, patienceMs }: Watched): void {
+    if (!subflow.established) return;
+    this.#change(now, () => {
+      this.tcp.heard(heardAt);
+      if (judgement !== "well") this.tcp.suspected(now);
+      const hopeless = judgement === "suspect" && now - heardAt >= HOPELESS_MS;
+      if (judgement === "dead" || hopeless) this.tcp.lost(heardAt, patienceMs);
+    });
+  }
+
+  /** Whether nothing has been heard over it of late, by neither, though it was asked. */
+  get silent(): boolean {
+    return !this.open || this.state === "suspect";
+  }
+
+  /** A subflow there is dead, as the other end says, that was heard here last at `heardAt`. */
+  condemned(now: number, heardAt: number, patienceMs: number): void {
+    this.#change(now, () => this.tcp.lost(heardAt, patienceMs));
+  }
+
+  /** The number of the probe to send, if one is due. */
+  probe(now: number): number | undefined {
+    let number: number | undefined;
+    this.#change(now, () => {
+      number = this.probing.due(now, this.#urgency, this.#deadSince);
+      // Bytes and probes, both unanswered.
+      if (this.tcp.state === "suspect" && this.probing.health.state === "dead")
+        this.tcp.lost(this.tcp.heardAt, patienceMs(this.probing.line));
+    });
+    return number;
+  }
+
+  /** False for an answer that was not waited for. True otherwise, and see whether that opened it. */
+  answered(now: number, number: number): boolean {
+    let known = false;
+    this.#change(now, () => {
+      known = this.probing.answered(now, number);
+    });
+    return known;
+  }
+
+  /** Whether a carrier may connect now: while it is open, in turn; else one carrier at a time, rarely. */
+  mayJoin(now: number): boolean {
+    if (!this.open) {
+      const often = !this.probing.proven && now - this.#deadSince < SCOUT_OFTEN_FOR_MS;
+      if (now - this.#scoutedAt < (often ? SCOUT_MS : SCOUT_RARELY_MS)) return false;
+      this.#scoutedAt = now;
+      return true;
+    }
+    if (now - this.#turnAt >= TURN_MS) {
+      this.#turnAt = now;
+      this.#taken = 0;
+    }
+    return this.#taken++ < JOINS_A_TURN;
+  }
+
+  get #urgency(): Urgency {
+    const { state } = this.tcp;
+    return state === "dead" || state === "suspect" ? state : "idle";
+  }
+
+  #change(now: number, act: () => void): void {
+    const { open } = this;
+    act();
+    if (open && !this.open) this.#deadSince = now;
+    if (!open && this.open) this.#openedAt = now;
+  }
+}
