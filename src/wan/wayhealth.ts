@@ -59,7 +59,7 @@ export class WayHealth {
 
   /** Whether nothing has been heard over it of late, by neither, though it was asked. */
   get silent(): boolean {
-    return !this.open || this.state === "suspect";
+    return this.tcp.state === "dead" ? !this.open : this.state === "suspect" || this.state === "dead";
   }
 
   /** A subflow there is dead, as the other end says, that was heard here last at `heardAt`. */
