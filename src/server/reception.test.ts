@@ -26,6 +26,7 @@ class FakeShard implements ArrivalShard {
     this.acceptor = new Acceptor({
       clock,
       log,
+      greet: () => undefined,
       graceBytes: () => 1_000_000,
       createSession: (_, id) => createSession(id),
       onEnded: () => undefined,
