@@ -65,10 +65,9 @@ export class Ways {
 
   /** Of a WAN, by its name: of its ways the one that fares best. */
   health(name: string): Health {
-    const states = [...this.#known.values()]
-      .filter(({ way }) => way.name === name)
-      .map(({ health }) => health.state);
-    return (["up", "suspect", "dead"] as const).find((state) => states.includes(state)) ?? "unknown";
+    const ours = [...this.#known.values()].filter(({ way }) => way.name === name);
+    const states = new Set(ours.map(({ health }) => health.state));
+    return (["up", "suspect", "dead"] as const).find((state) => states.has(state)) ?? "unknown";
   }
 
   /** `listener` is called when a way on which nothing was answered answers again. Returns what ends that. */

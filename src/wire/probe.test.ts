@@ -49,7 +49,10 @@ describe("probes", () => {
   test("are known by their form: any bytes are one, or are not, and nothing is thrown", () => {
     fc.assert(
       fc.property(
-        fc.oneof(bytes(PROBE_BYTES), fc.uint8Array({ maxLength: 100 }).map(Buffer.from)),
+        fc.oneof(
+          bytes(PROBE_BYTES),
+          fc.uint8Array({ maxLength: 100 }).map((array) => Buffer.from(array)),
+        ),
         (wire) => {
           const decoded = decodeProbe(wire);
           if (decoded === undefined) return;
