@@ -60,10 +60,27 @@ test.each([
 test("a shard that does not stop is stopped", async () => {
   const clock = new ManualClock();
   const stuck = open(clock);
-  stuck.take("hang");
+  stuck.take("linger");
   await stuck.report();
   const stopped = stuck.stop();
   clock.advance(1500);
   await stopped;
   expect(deaths).toEqual([]);
+});
+
+test("a shard that hangs is as good as dead; one that nobody asks is not", async () => {
+  const clock = new ManualClock();
+  const stuck = open(clock);
+  await stuck.report();
+  clock.advance(20_000);
+  stuck.take("hang");
+  const report = stuck.report();
+  clock.advance(14_000);
+  expect(deaths).toEqual([]);
+  clock.advance(1000);
+  await expect(report).rejects.toThrow("no answer for 15 s");
+  expect(deaths.map((error) => error.message)).toEqual(["a shard died: no answer for 15 s"]);
+  const stopped = stuck.stop();
+  clock.advance(1500);
+  await stopped;
 });

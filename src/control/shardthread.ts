@@ -36,6 +36,13 @@ export interface ShardThreadOptions<Event> {
 /** How long a shard may take to end in good order (ms): control gives the whole process three seconds. */
 const STOP_MS = 1500;
 
+/**
+ * A shard that owes an answer and has said nothing for so many ticks of a second hangs, and serves nobody. In ticks, not
+ * in time: a process that was stopped and goes on is not to take its own sleep for its shards'.
+ */
+const TICK_MS = 1000;
+const HANGS_AFTER_TICKS = 15;
+
 /** A shard in a thread of its own, as the main thread sees it. */
 export class ShardThread<Handover, Event> implements Shard {
   readonly #options: ShardThreadOptions<Event>;
@@ -44,12 +51,15 @@ export class ShardThread<Handover, Event> implements Shard {
   readonly #requests = new Map<number, PromiseWithResolvers<unknown>>();
   #requested = 0;
   #stopping = false;
+  readonly #cancelWatch: () => void;
+  #silentTicks = 0;
 
   /** Starts the thread. */
   constructor(options: ShardThreadOptions<Event>) {
     this.#options = options;
     this.#worker = new Worker(options.entry, { workerData: options.workerData });
     this.#worker.on("message", (message: FromShard<Event>) => this.#onMessage(message));
+    this.#cancelWatch = options.clock.every(TICK_MS, () => this.#watch());
     this.#exited = new Promise((resolve) => this.#worker.once("exit", resolve));
     this.#worker.once("error", (error) => this.#died(error));
     this.#worker.once("exit", (code) =>
@@ -90,7 +100,14 @@ export class ShardThread<Handover, Event> implements Shard {
     this.#worker.postMessage(message);
   }
 
+  #watch(): void {
+    this.#silentTicks = this.#requests.size > 0 ? this.#silentTicks + 1 : 0;
+    if (this.#silentTicks < HANGS_AFTER_TICKS) return;
+    this.#died(new SennitError("bug", "shard-hangs", `no answer for ${HANGS_AFTER_TICKS} s`));
+  }
+
   #onMessage(message: FromShard<Event>): void {
+    this.#silentTicks = 0;
     if (message.type === "event") {
       this.#options.onEvent(message.event);
       return;
@@ -102,6 +119,7 @@ export class ShardThread<Handover, Event> implements Shard {
   }
 
   #died(error: unknown): void {
+    this.#cancelWatch();
     for (const answer of this.#requests.values()) answer.reject(error);
     this.#requests.clear();
     if (this.#stopping) return;
