@@ -54,7 +54,21 @@ export function kernelSockets(netns?: string): Sockets {
 
 type Inside = <T>(open: () => T) => T;
 
+/**
+ * An MPTCP socket that fell back to TCP at the handshake makes room for one of TCP: the kernel reads its stream by MPTCP's
+ * rules still, and in 6.18 (since June 2026) one retransmission that overlaps what was delivered stops it for ever, with
+ * everything acknowledged and the memory of it counted on.
+ */
 async function dial(options: DialOptions, inside: Inside): Promise<Connection> {
+  const startedAt = performance.now();
+  const connection = await connect(options, inside);
+  if (options.transport === "tcp" || connection.info()?.mptcp !== false) return connection;
+  connection.reset();
+  const timeoutMs = Math.max(1, options.timeoutMs - (performance.now() - startedAt));
+  return connect({ ...options, transport: "tcp", timeoutMs }, inside);
+}
+
+async function connect(options: DialOptions, inside: Inside): Promise<Connection> {
   const { signal, timeoutMs } = options;
   const { address, port } = normalEndpoint(options.remote);
   const what = `connect to ${formatEndpoint({ address, port })}`;

@@ -30,6 +30,7 @@ export interface Sockets {
 export type Transport = "mptcp" | "tcp";
 
 export interface DialOptions {
+  /** What is not answered with MPTCP becomes plain TCP, on a second connection: the other end sees the first one reset. */
   readonly transport: Transport;
   readonly remote: Endpoint;
   /** Whose the further subflows of an MPTCP connection are: the kernel's, by its endpoints, or ours (PathManager). */

@@ -82,10 +82,18 @@ export function socketsContract(name: string, makeWorld: () => Promise<World>): 
       family: "v4" | "v6" = "v4",
       serverTransport = transport,
     ): Promise<{ client: Connection; server: Connection; listener: Listener }> {
-      const accepted = Promise.withResolvers<Connection>();
-      const listener = await listen(serverTransport, SERVER[family], 0, accepted.resolve);
+      const accepted: Connection[] = [];
+      const listener = await listen(serverTransport, SERVER[family], 0, (connection) =>
+        accepted.push(connection),
+      );
       const client = await dial({ transport, remote: listener.local });
-      return { client, server: await accepted.promise, listener };
+      // Before it may be one that asked for MPTCP in vain.
+      const server = await until(
+        () => accepted.find(({ remote }) => remote.port === client.local.port),
+        (found) => found !== undefined,
+      );
+      if (server === undefined) throw new Error("no server");
+      return { client, server, listener };
     }
 
     /** Rejects as a network or kernel would: the error's cause class and code. */

@@ -15,6 +15,7 @@ import { ip, namespaces, veth } from "./namespaces.ts";
 describe("the kernel's sockets", () => {
   const closer = new Closer();
   let [client, router]: Sockets[] = [];
+  let onClient: Exec;
   let onRouter: Exec;
 
   beforeAll(() =>
@@ -28,6 +29,7 @@ describe("the kernel's sockets", () => {
       await ip(`-n ${near} -6 route add default via 2001:db8::2`);
       client = kernelSockets(netnsPath(near));
       router = kernelSockets(netnsPath(far));
+      onClient = inNamespace(exec, netnsPath(near));
       onRouter = inNamespace(exec, netnsPath(far));
     }),
   );
@@ -62,6 +64,23 @@ describe("the kernel's sockets", () => {
     let got = 0;
     for await (const chunk of connection.stream) got += (chunk as Buffer).length;
     expect(got).toBe(sent);
+    connection.reset();
+    await listener.close();
+  });
+
+  it("are not MPTCP's where the other end has none", async () => {
+    const local = { address: "192.0.2.2", port: 0 };
+    const listener = await router?.listen({ transport: "tcp", local }, ({ stream }) => {
+      stream.on("error", () => undefined).pipe(stream);
+    });
+    if (listener === undefined) throw new Error("no router");
+    const connection = await dial(listener.local, "mptcp");
+    connection.stream.write("over");
+    await once(connection.stream, "data");
+    expect(connection.info()?.mptcp).toBe(false);
+    // One line for each family: protocol, size of a socket, sockets.
+    const { stdout } = await onClient(["grep", "^MPTCP", "/proc/net/protocols"]);
+    expect(stdout.match(/^MPTCP\S*\s+\d+\s+\d+/gm)?.map((line) => line.split(/\s+/)[2])).toEqual(["0", "0"]);
     connection.reset();
     await listener.close();
   });
