@@ -4,6 +4,7 @@ import { Closer } from "../src/base/closer.ts";
 import { explain, messageOf, SennitError } from "../src/base/errors.ts";
 import { EXIT, exitCodeOf } from "../src/cli/exit.ts";
 import { writeLine } from "../src/cli/output.ts";
+import { tcpMemory } from "../src/linux/tcpmemory.ts";
 import type { Bench, Outcome } from "./bench.ts";
 import { readOptions, USAGE, type Options } from "./options.ts";
 import { BENCHES } from "./registry.ts";
@@ -56,6 +57,12 @@ async function run(
   versions: Set<string>,
   stopped: AbortSignal,
 ): Promise<Outcome> {
+  const { used, low } = tcpMemory();
+  // Every window is small then: no figure would be anybody's own.
+  if (used > low)
+    return failed(
+      `with nothing running, TCP holds ${used} pages of memory (tcp_mem: ${low}): restart the machine`,
+    );
   const startedAt = performance.now();
   const closer = new Closer();
   const end = Promise.withResolvers<never>();
@@ -72,7 +79,7 @@ async function run(
   try {
     return await Promise.race([running, end.promise]);
   } catch (error) {
-    return { rounds: [], figures: [], failures: [messageOf(error)] };
+    return failed(messageOf(error));
   } finally {
     clearTimeout(late);
     stopped.removeEventListener("abort", stop);
@@ -83,6 +90,8 @@ async function run(
     say(`${bench.id}: took ${Math.round((performance.now() - startedAt) / 1000)} s`);
   }
 }
+
+const failed = (why: string): Outcome => ({ rounds: [], figures: [], failures: [why] });
 
 async function write(path: string, rows: readonly Row[]): Promise<void> {
   try {
