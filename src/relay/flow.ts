@@ -127,6 +127,11 @@ export class Flow {
     return this.#open;
   }
 
+  /** This end has asked for it, and was not answered. */
+  get isAsking(): boolean {
+    return this.#opener && !this.#open;
+  }
+
   /** Nothing is to be said, and no answer awaited. */
   get idle(): boolean {
     return this.#open && !this.#ackDue && this.#send.held === 0 && this.#finWanted === this.#finAcked;

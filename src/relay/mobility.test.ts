@@ -31,7 +31,8 @@ describe("flows", () => {
   test("wait without any carrier, and go on with the next", async () => {
     const world = new Joined();
     const [first] = await world.carrier();
-    const { near, far } = await world.flow();
+    const { near, far, flow } = await world.flow();
+    await until("it is open", () => flow.isOpen);
     const [up, down] = [collect(far.stream), collect(near.stream)];
     first.close(gone);
     await until("both ends know", () => world.far.carriers.size === 0);
@@ -78,6 +79,21 @@ describe("flows", () => {
     await world.pass("it works", () => up.bytes === 5);
     expect(flow.isOpen).toBe(true);
     expect(world.opened).toHaveLength(1);
+  });
+
+  test("that nobody has answered are let go when there is nobody to ask", async () => {
+    const world = new Joined();
+    const [first] = await world.carrier();
+    const open = await world.flow();
+    await until("it is open", () => open.flow.isOpen);
+    const client = await world.app();
+    const codes: unknown[] = [];
+    client.app.stream.resume().on("error", (error: Error & { code?: string }) => codes.push(error.code));
+    world.near.open(TARGET, TrafficClass.DEFAULT, client.local);
+    first.close(gone);
+    world.clock.advance(5000);
+    await until("the application knows", () => codes.length === 1);
+    expect([...world.near.flows.values()]).toEqual([open.flow]);
   });
 
   test("learn of a carrier that only the other end has given up", async () => {

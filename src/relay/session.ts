@@ -43,6 +43,8 @@ const ACK_DELAY_MS = 25;
 const PING_AFTER_MS = 15_000;
 /** Silence that ends a carrier (ms): the kernel has had time for several retransmissions over any WAN by then. */
 const DEAD_AFTER_MS = 45_000;
+/** Seconds that a new flow waits for an answer while there is no peer to give it. */
+const UNANSWERED_TICKS = 2;
 const MAX_FLOW_ID = 0xffff_ffff;
 
 export interface SessionCounts {
@@ -477,6 +479,14 @@ export class Session implements FlowHost, CarrierUser {
     this.#lanes.arrange(this.#flows.values());
     for (const carrier of this.#carriers) this.#look(carrier, now);
     if (this.#hasExpired) this.#expire();
+    else if (!this.usable) this.#letGo();
+  }
+
+  /** Who asks for something new while nobody answers is told so: the next try goes out directly. */
+  #letGo(): void {
+    for (const flow of this.#flows.values()) {
+      if (flow.isAsking && flow.pace.idleTicks >= UNANSWERED_TICKS) flow.reset(ResetReason.EXPIRED);
+    }
   }
 
   #look(carrier: Carrier, now: number): void {

@@ -225,6 +225,7 @@ export class World {
   #look(): void {
     this.#joints = this.#joints.filter(({ link }) => !link.isOver);
     for (const life of this.lives) {
+      if (!life.session.usable) this.#excuseUnanswered(life);
       if (life.session.carriers.size > 0) life.lonelySince = this.clock.now();
       else if (this.clock.now() - life.lonelySince >= this.#options.graceMs) this.#excuse(life);
     }
@@ -233,6 +234,14 @@ export class World {
     this.#former = former.filter(({ session }) => !anew || session.carriers.size > 0);
     for (const life of former) if (!this.#former.includes(life)) life.session.close();
     this.faults.push(...this.#audit.faults);
+  }
+
+  /** Who asks for a new flow need not wait for a peer that is not there. */
+  #excuseUnanswered({ session }: Life): void {
+    for (const carried of this.flows) {
+      if (session.flows.get(carried.flow)?.isAsking === true)
+        carried.excuse ??= "asked while nobody answered";
+    }
   }
 
   #excuse(life: Life): void {
