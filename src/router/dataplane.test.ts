@@ -4,7 +4,13 @@ import { collect } from "../../test/relay/joined.ts";
 import { settle, until } from "../../test/relay/until.ts";
 import { ManualClock } from "../base/clock.ts";
 import { MemoryLog } from "../base/log.ts";
-import { dataReport, type DataMessage, type RouterOrders, type ServerOrders } from "../control/messages.ts";
+import {
+  dataReport,
+  type DataMessage,
+  type DataReport,
+  type RouterOrders,
+  type ServerOrders,
+} from "../control/messages.ts";
 import { FakeDatagrams } from "../linux/fake/datagrams.ts";
 import { FakeNetwork } from "../linux/fake/network.ts";
 import type { SockDiag } from "../linux/sockdiag.ts";
@@ -220,6 +226,26 @@ describe("a router and a server", () => {
       return (await router.report()).intercepting !== null;
     });
     expect((await router.report()).intercepting).toEqual(ports);
+  });
+
+  test("divide carriers and flows over shards, each with a session of its own", async () => {
+    await server.configure(serverOrders());
+    await router.configure(routerOrders({ workers: 2 }));
+    const sessions = async (): Promise<DataReport["sessions"]> => (await router.report()).sessions;
+    const carriers = async (): Promise<string> =>
+      String((await sessions()).map((one) => one.carriers.length));
+    await until("all carriers are up", async () => (await carriers()) === "2,2");
+    await until("connections are taken in", async () => (await router.report()).intercepting !== null);
+    await web.listen({ transport: "tcp", local: WEB }, ({ stream }) => void stream.resume());
+    const users = await Promise.all(Array.from({ length: 10 }, request));
+    const flows = async (): Promise<string> => String((await sessions()).map((one) => one.flows));
+    await until("the flows are spread", async () => (await flows()) === "5,5");
+    expect((await router.report()).counts.opened).toBe(10);
+    const ids = (await sessions()).map(({ id }) => id);
+    expect(new Set(ids.map((id) => id.slice(0, 16))).size).toBe(1);
+    expect(new Set(ids).size).toBe(2);
+    expect((await server.report()).sessions.map(({ id }) => id).sort()).toEqual(ids);
+    for (const connection of users) connection.reset();
   });
 
   test("begin anew when the router joins another server", async () => {
