@@ -56,6 +56,8 @@ export class World {
   #far: Life;
   /** Far ends of near ends that are no more. */
   #former: Life[] = [];
+  /** Flows that nobody had answered when the world looked last. */
+  #asking: Carried[] = [];
   #audit: Audit;
   #lives = 0;
   #carriers = 0;
@@ -224,8 +226,8 @@ export class World {
   /** What the world sees by itself, after each alarm. */
   #look(): void {
     this.#joints = this.#joints.filter(({ link }) => !link.isOver);
+    this.#excuseUnanswered(this.#near);
     for (const life of this.lives) {
-      if (!life.session.usable) this.#excuseUnanswered(life);
       if (life.session.carriers.size > 0) life.lonelySince = this.clock.now();
       else if (this.clock.now() - life.lonelySince >= this.#options.graceMs) this.#excuse(life);
     }
@@ -236,12 +238,16 @@ export class World {
     this.faults.push(...this.#audit.faults);
   }
 
-  /** Who asks for a new flow need not wait for a peer that is not there. */
-  #excuseUnanswered({ session }: Life): void {
-    for (const carried of this.flows) {
-      if (session.flows.get(carried.flow)?.isAsking === true)
-        carried.excuse ??= "asked while nobody answered";
+  /** Who asks for a new flow need not wait for a peer that is not there; it may have been let go already. */
+  #excuseUnanswered(life: Life): void {
+    const { session } = life;
+    const isAsking = ({ near, flow }: Carried): boolean =>
+      near.life === life && session.flows.get(flow)?.isAsking === true;
+    const asking = this.flows.filter(isAsking);
+    if (!session.usable) {
+      for (const carried of [...asking, ...this.#asking]) carried.excuse ??= "asked while nobody answered";
     }
+    this.#asking = asking;
   }
 
   #excuse(life: Life): void {
