@@ -13,6 +13,8 @@ export interface ApiDeps {
   readonly status: () => StatusReport;
   /** Only on a server. */
   readonly invite?: (request: InviteRequest) => Promise<Invite>;
+  /** Goes on as the program and config that are installed now: starts to, and returns. */
+  readonly upgrade: () => void;
   readonly log: Log;
 }
 
@@ -35,6 +37,11 @@ export function createApi(deps: ApiDeps): Hono {
     const { role, version, state } = deps.status();
     const healthy = state.name === "up" || state.name === "degraded";
     return context.json({ healthy, role, version, state: state.name }, healthy ? 200 : 503);
+  });
+
+  api.post("/v1/upgrade", (context) => {
+    deps.upgrade();
+    return context.json({}, 202);
   });
 
   const { invite } = deps;

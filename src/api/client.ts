@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { z } from "zod";
+import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { problemSchema } from "./problem.ts";
@@ -24,6 +24,11 @@ export class Client {
 
   status(): Promise<StatusReport> {
     return callApi(this.#socket, statusSchema, "GET", "/v1/status");
+  }
+
+  /** Settles when the role begins to; its API is away for a moment then. */
+  async upgrade(): Promise<void> {
+    await callApi(this.#socket, z.object({}), "POST", "/v1/upgrade");
   }
 
   invite(body: InviteRequest): Promise<Invite> {

@@ -11,15 +11,23 @@ export const sampleStatus: StatusReport = {
   version: "0.1.0",
   uptimeMs: 3_725_000,
   state: { name: "up", ageMs: 3_720_000 },
-  data: { pid: 4242, state: { name: "running", ageMs: 3_721_000 }, restarts: 0 },
+  data: {
+    pid: 4242,
+    state: { name: "running", ageMs: 3_721_000 },
+    restarts: 0,
+    draining: [{ pid: 4011, version: "0.0.9", flows: 3, ageMs: 90_000_000, leftMs: 3_000_000 }],
+  },
   traffic: traffic(141, 3),
   sessions: [
     {
       peer: "3f9a1c20d4e87b65",
       label: "server.example:443",
       state: { name: "up", ageMs: 3_719_000 },
+      graceLeftMs: null,
       carriers: 2,
       flows: 12,
+      parked: 9,
+      bulk: 1,
     },
   ],
   wans: [

@@ -77,9 +77,14 @@ export const sessionSchema = z.object({
   /** What people call it: an endpoint (on the router), the invitation's label (on the server). */
   label: z.string().nullable(),
   state: stateOf(["connecting", "up", "lost"]),
+  /** While it is lost: how long its flows still wait, before they are reset. */
+  graceLeftMs: ageMs.nullable(),
   /** Carriers that are ready. */
   carriers: count,
+  /** All flows; of these, those that have nothing to say and hold no carrier, and those that move much. */
   flows: count,
+  parked: count,
+  bulk: count,
 });
 
 export const statusSchema = z.object({
@@ -94,6 +99,17 @@ export const statusSchema = z.object({
     state: stateOf(["starting", "running", "stopped"]),
     /** Times it was started again after an end nobody asked for. */
     restarts: count,
+    /** Processes that were replaced and go on with the flows they have. */
+    draining: z.array(
+      z.object({
+        pid: count,
+        version: z.string().nullable(),
+        flows: count.nullable(),
+        ageMs,
+        /** After so long its flows are reset. */
+        leftMs: ageMs.nullable(),
+      }),
+    ),
   }),
   /** All that crosses between router and server. */
   traffic: trafficSchema,

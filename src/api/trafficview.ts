@@ -46,13 +46,17 @@ export class TrafficView {
       sessions: report.sessions
         .filter(({ peer }) => peer !== "")
         .map((session): SessionStatus => {
-          const up = session.carriers.length > 0;
+          const { outageMs, wasUp } = session;
+          const state = outageMs === null ? "up" : wasUp ? "lost" : "connecting";
           return {
             peer: session.peer,
             label: session.label,
-            state: this.#ages.of(session.id, up ? "up" : "connecting", now),
+            state: this.#ages.of(session.id, state, now),
+            graceLeftMs: state === "lost" && session.flows > 0 ? session.graceLeftMs : null,
             carriers: session.carriers.filter((carrier) => !carrier.draining).length,
             flows: session.flows,
+            parked: session.parked,
+            bulk: session.bulk,
           };
         }),
       carriers: this.#carriers(report),

@@ -59,7 +59,8 @@ export function dataCommand(): Command {
       const options: LogOptions = { name: `${role}-data`, level: logLevel };
       const log = createLog(options);
       const createPlane = await PLANES[role](log, options);
-      await runData(new DataHost({ role, socket: dataSocket(dir), log, createPlane }), log);
+      const socket = dataSocket(dir, process.pid);
+      await runData(new DataHost({ role, socket, clock: systemClock, log, createPlane }), log);
     });
 }
 

@@ -5,10 +5,10 @@ import { systemClock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
-import { stopDataProcess } from "../control/dataprocess.ts";
+import { stopDataProcesses } from "../control/dataprocess.ts";
 import { openKernel } from "../control/kernel.ts";
 import { lockNamespace } from "../control/lock.ts";
-import { dataSocket, selfArgv } from "../control/place.ts";
+import { selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
 import { writeJson, writeLine } from "./output.ts";
 
@@ -42,6 +42,11 @@ export async function runUntilSignal(program: Program, log: Log): Promise<void> 
   } finally {
     unlock();
   }
+}
+
+/** This process goes on as the program that is installed now, with the same arguments and the same pid. */
+export function goOn(): never {
+  return process.execve(process.execPath, selfArgv(...process.argv.slice(2)), process.env);
 }
 
 /** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */
@@ -78,13 +83,14 @@ interface CleanOptions {
 }
 
 interface Cleaned {
-  readonly stoppedData: boolean;
+  /** Data processes. */
+  readonly stoppedData: number;
   readonly changesTakenBack: number;
 }
 
 function cleanedLines({ stoppedData, changesTakenBack }: Cleaned): readonly string[] {
   return [
-    ...(stoppedData ? ["stopped the data process"] : []),
+    ...(stoppedData > 0 ? [`stopped the data process${stoppedData > 1 ? "es" : ""}`] : []),
     changesTakenBack === 0
       ? "nothing was left in the kernel"
       : `took back ${changesTakenBack} changes in the kernel`,
@@ -100,7 +106,7 @@ async function clean(runDirectory: string, log: Log): Promise<Cleaned> {
   await refuseRunning(socketPath(runDirectory));
   const unlock = await lockNamespace();
   try {
-    const stoppedData = await stopDataProcess(dataSocket(runDirectory), systemClock);
+    const stoppedData = await stopDataProcesses(runDirectory, systemClock);
     const { done, errors } = await openKernel(runDirectory, log).reconciler.clean();
     const [first] = errors;
     if (first !== undefined) {

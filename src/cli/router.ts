@@ -11,7 +11,8 @@ import { join, membership } from "../router/membership.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, goOn, runUntilSignal } from "./role.ts";
+import { upgradeCommand } from "./upgrade.ts";
 
 const DEFAULT_FILE = "/etc/sennit/router.yaml";
 
@@ -42,6 +43,7 @@ export function routerCommand(): Command {
       else writeLine(`joined: this router will dial ${dialled.join(", ")}`);
     });
 
+  router.addCommand(upgradeCommand("router", DEFAULT_FILE, loadRouterConfig));
   router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
   return router;
 }
@@ -58,6 +60,7 @@ async function run(file: string): Promise<void> {
     kernel: openKernel(directories.run, log),
     monitor: createMonitor({ clock: systemClock, log }),
     serverAddresses: await resolveAll(member.endpoints.map(({ host }) => host)),
+    goOn,
     dataArgv: dataArgv("router", config),
     clock: systemClock,
     log,

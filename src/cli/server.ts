@@ -14,7 +14,8 @@ import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { cleanCommand, dataArgv, runUntilSignal } from "./role.ts";
+import { cleanCommand, dataArgv, goOn, runUntilSignal } from "./role.ts";
+import { upgradeCommand } from "./upgrade.ts";
 
 const DEFAULT_FILE = "/etc/sennit/server.yaml";
 
@@ -51,6 +52,7 @@ export function serverCommand(): Command {
       else writeLine(invite.token);
     });
 
+  server.addCommand(upgradeCommand("server", DEFAULT_FILE, loadServerConfig));
   server.addCommand(cleanCommand("server", DEFAULT_FILE, loadServerConfig));
   return server;
 }
@@ -65,6 +67,7 @@ async function run(file: string): Promise<void> {
     config,
     kernel: openKernel(directories.run, log),
     guests,
+    goOn,
     dataArgv: dataArgv("server", config),
     clock: systemClock,
     log,

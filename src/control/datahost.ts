@@ -1,26 +1,40 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { JsonLines } from "./jsonlines.ts";
-import { orderMessage, type DataMessage, type DataReport, type Orders } from "./messages.ts";
+import {
+  orderMessage,
+  type DataHello,
+  type DataMessage,
+  type DataReport,
+  type OrderMessage,
+  type Orders,
+} from "./messages.ts";
 
 /** What a data process does; both roles have one. */
 export interface DataPlane {
   /** Carries out new orders without touching what they leave as it is. */
   configure(orders: Orders): Promise<void>;
   report(): DataReport | Promise<DataReport>;
+  /** Takes nothing new in from now on, and goes on with the flows there are; resolves when nothing new can come. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface DataHostOptions {
   readonly role: "router" | "server";
   readonly socket: string;
+  readonly clock: Clock;
   readonly log: Log;
   /** Makes the plane; `tell` sends an event to control, if it listens. */
   readonly createPlane: (tell: (event: DataMessage) => void) => DataPlane;
 }
+
+/** Milliseconds between looks whether a process that drains has flows left. */
+const DRAIN_LOOK_MS = 500;
 
 /**
  * The frame of a data process: takes orders from control over a Unix socket. Control may die and come back as often
@@ -32,14 +46,19 @@ export class DataHost {
   readonly #plane: DataPlane;
   readonly #server: Server;
   readonly #stopped: Promise<void>;
+  readonly #startedAt: number;
   #finish: () => void = () => undefined;
   #control: JsonLines | undefined;
-  #working = false;
+  #phase: DataHello["phase"] = "new";
+  /** While it drains: when that has to end. */
+  #drainEnd: number | undefined;
+  readonly #timers: (() => void)[] = [];
   /** Orders are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: DataHostOptions) {
     this.#options = options;
+    this.#startedAt = options.clock.now();
     this.#plane = options.createPlane((event) => this.#control?.send(event));
     this.#stopped = new Promise((resolve) => (this.#finish = resolve));
     this.#server = createServer((socket) => {
@@ -48,14 +67,14 @@ export class DataHost {
       const control = new JsonLines(socket, (message) => this.#onMessage(control, message));
       this.#control = control;
       socket.on("close", () => this.#onLost(control));
-      control.send({ type: "hello", version: VERSION, role: options.role, pid: process.pid });
+      control.send(this.#hello());
     });
   }
 
   /** Listens, and resolves when the process is to end. */
   async run(): Promise<void> {
     const { socket } = this.#options;
-    // Control starts one data process at a time: what stands there belongs to one that died.
+    // It has our pid: what stands there belongs to one that died.
     rmSync(socket, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
@@ -63,6 +82,7 @@ export class DataHost {
     });
     chmodSync(socket, 0o600);
     await this.#stopped;
+    for (const cancel of this.#timers) cancel();
     await this.#plane.stop();
     this.#control?.close();
     this.#server.close();
@@ -73,6 +93,20 @@ export class DataHost {
     this.#finish();
   }
 
+  #hello(): DataHello {
+    const { clock, role } = this.#options;
+    const now = clock.now();
+    return {
+      type: "hello",
+      version: VERSION,
+      role,
+      pid: process.pid,
+      phase: this.#phase,
+      ageMs: now - this.#startedAt,
+      drainLeftMs: this.#drainEnd === undefined ? null : Math.max(0, this.#drainEnd - now),
+    };
+  }
+
   #onMessage(control: JsonLines, value: unknown): void {
     const parsed = orderMessage.safeParse(value);
     if (!parsed.success) {
@@ -81,7 +115,10 @@ export class DataHost {
       this.#refuse(control, `not understood: ${issues.join("; ")}`);
       return;
     }
-    const message = parsed.data;
+    this.#obey(control, parsed.data);
+  }
+
+  #obey(control: JsonLines, message: OrderMessage): void {
     switch (message.type) {
       case "report?":
         void this.#report(control);
@@ -89,29 +126,55 @@ export class DataHost {
       case "stop":
         this.stop();
         return;
+      case "retire":
+        if (this.#phase !== "draining") this.#phase = "retired";
+        return;
+      case "drain":
+        void this.#drain(message.limitMs);
+        return;
       case "configure":
         this.#work = this.#work.then(() => this.#configure(control, message.orders));
     }
   }
 
+  async #report(control: JsonLines): Promise<void> {
+    control.send({ type: "report", report: await this.#plane.report() });
+  }
+
   #onLost(control: JsonLines): void {
     if (this.#control !== control) return;
     this.#control = undefined;
-    if (!this.#working) this.stop();
+    if (this.#phase === "new") this.stop();
   }
 
   async #configure(control: JsonLines, orders: Orders): Promise<void> {
     try {
       await this.#plane.configure(orders);
-      this.#working = true;
+      if (this.#phase === "new") this.#phase = "serving";
       control.send({ type: "configured", error: null });
     } catch (error) {
       this.#refuse(control, messageOf(error));
     }
   }
 
-  async #report(control: JsonLines): Promise<void> {
-    control.send({ type: "report", report: await this.#plane.report() });
+  /** Without control too: whoever gave the order may be gone meanwhile. */
+  async #drain(limitMs: number): Promise<void> {
+    if (this.#phase === "draining") return;
+    const { clock, log } = this.#options;
+    this.#phase = "draining";
+    this.#drainEnd = clock.now() + limitMs;
+    log.info({ limitMs }, "draining: nothing new is taken in");
+    this.#timers.push(clock.after(limitMs, () => this.stop()));
+    await this.#work;
+    await this.#plane.drain();
+    this.#timers.push(clock.every(DRAIN_LOOK_MS, () => void this.#endIfEmpty()));
+  }
+
+  async #endIfEmpty(): Promise<void> {
+    const { sessions } = await this.#plane.report();
+    if (sessions.some(({ flows }) => flows > 0)) return;
+    this.#options.log.info({}, "drained");
+    this.stop();
   }
 
   #refuse(control: JsonLines, why: string): void {

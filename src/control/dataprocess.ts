@@ -1,28 +1,30 @@
-import { connect, type Socket } from "node:net";
+import { rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { VERSION } from "../base/version.ts";
-import { start, type Child } from "../linux/process.ts";
-import { JsonLines } from "./jsonlines.ts";
-import {
-  dataMessage,
-  type DataMessage,
-  type DataReport,
-  type OrderMessage,
-  type Orders,
-} from "./messages.ts";
+import { reap } from "../linux/reap.ts";
+import { connectWithin, DataLink, tryConnect } from "./datalink.ts";
+import { DataStarter, stopDataProcess } from "./datastarter.ts";
+import type { DataMessage, DataReport, Orders } from "./messages.ts";
+import { dataPids, dataSocket } from "./place.ts";
 
 export interface DataProcessOptions {
-  /** Unix socket of the data process. */
-  readonly socket: string;
-  /** Starts the data process. */
+  /** Where data processes have their sockets. */
+  readonly runDirectory: string;
+  /** Starts a data process. */
   readonly argv: readonly [string, ...string[]];
   readonly clock: Clock;
   readonly log: Log;
-  /** A new report is there; also called, with undefined, when the process is gone. */
-  readonly onReport: (report: DataReport | undefined) => void;
+  /** How long one that was replaced may go on with its flows (ms). */
+  readonly drainLimitMs: number;
+  /** Whether one that has carried out its orders, and reports so, can take what is new. */
+  readonly isReady: (report: DataReport) => boolean;
+  /**
+   * A new report of the process that takes what is new is there; also called, with undefined, when there is none. The one
+   * before it drains when what is returned settles.
+   */
+  readonly onReport: (report: DataReport | undefined) => Promise<void> | void;
   readonly onRefused?: (event: Extract<DataMessage, { type: "refused" }>) => void;
 }
 
@@ -30,53 +32,59 @@ export interface DataProcessOptions {
 const REPORT_EVERY_MS = 1000;
 /** How long a data process may take to open its socket (ms); a board with a slow card needs seconds. */
 const START_LIMIT_MS = 15_000;
-/** Orders that could not be carried out are tried again after this long (ms). */
-const RETRY_ORDERS_MS = 2000;
-const CONNECT_RETRY_MS = 50;
 /** Pause before a data process that ended is started again, doubled while it keeps ending at once. */
 const RESTART_FIRST_MS = 100;
 const RESTART_MAX_MS = 10_000;
 /** Having lived this long (ms), it did not end at once. */
 const RESTART_RESET_MS = 30_000;
-/** How long it may take to end in good order (ms). */
-const STOP_LIMIT_MS = 3000;
+/** Pause before a lost link to one that drains is made again (ms). */
+const FIND_AGAIN_MS = 1000;
+/** Data processes that drain at a time; beyond it the oldest is ended. Each costs memory, and carriers through every NAT. */
+const MAX_DRAINING = 4;
 
 /** `running`: has carried out orders, so that a server listens, for one. */
 type State = "starting" | "running" | "stopped";
 
+/** A data process that was replaced. */
+export interface DrainingProcess {
+  readonly pid: number;
+  readonly version: string | null;
+  readonly flows: number | null;
+  readonly ageMs: number;
+  /** How long it may go on; null until it was told. */
+  readonly leftMs: number | null;
+}
+
 /**
  * Control's view of the data process: finds the one that runs or starts one, tells it the orders, and starts it again
- * when it ends. Letting go of it (`detach`) leaves it running: the next control process finds it.
+ * when it ends. One of another version, or one that was retired, is replaced: an heir is started beside it, takes what is
+ * new as soon as it can, and the old one drains. Letting go of them (`detach`) leaves all running: the next control process
+ * finds them, whatever was under way.
  */
 export class DataProcess {
   readonly #options: DataProcessOptions;
+  readonly #starter: DataStarter;
   #state: State = "starting";
   #since = 0;
   #orders: Orders | undefined;
-  #link: JsonLines | undefined;
-  #socket: Socket | undefined;
-  /** The process that was started last, which may have ended. */
-  #child: Child | undefined;
-  #pid: number | null = null;
-  /** Whether the process behind the last link has brought a report. */
-  #reported = false;
-  /** Whether there was one that nobody told to end. */
-  #ran = false;
+  /** Who takes what is new. */
+  #serving: DataLink | undefined;
+  /** Who is to do so next. */
+  #heir: DataLink | undefined;
+  /** Who did so before, oldest first. */
+  readonly #draining = new Set<DataLink>();
+  /** Whether one died that nobody told to end, and no other is in its place. */
+  #bereft = false;
   #restarts = 0;
   #backoffMs = 0;
   #wanted = false;
   /** Settles when the process that is being started is up, or gone. */
-  #launching: Promise<unknown> = Promise.resolve();
-  /** Settles with the first report. */
-  readonly #known = Promise.withResolvers<void>();
-  /** Why the last orders could not be carried out; null where they were. */
-  #refusal: string | null = null;
-  #cancelRetry: (() => void) | undefined;
-  #cancelTimer: (() => void) | undefined;
-  #cancelReports: (() => void) | undefined;
+  #launching: Promise<unknown> | undefined;
+  readonly #timers = new Set<() => void>();
 
   constructor(options: DataProcessOptions) {
     this.#options = options;
+    this.#starter = new DataStarter(options);
   }
 
   get status(): {
@@ -87,59 +95,77 @@ export class DataProcess {
     readonly restarts: number;
     /** Why its orders could not be carried out; null where they were. */
     readonly refusal: string | null;
+    /** The process that is to take its place, and what keeps it from that. */
+    readonly heir: { readonly pid: number; readonly refusal: string | null } | null;
+    readonly draining: readonly DrainingProcess[];
   } {
     const ageMs = this.#options.clock.now() - this.#since;
-    const [pid, state, restarts, refusal] = [this.#pid, this.#state, this.#restarts, this.#refusal];
-    return { pid, state, ageMs, restarts, refusal };
+    return {
+      pid: this.#serving?.pid ?? null,
+      state: this.#state,
+      ageMs,
+      restarts: this.#restarts,
+      refusal: this.#serving?.refusal ?? null,
+      heir: this.#heir === undefined ? null : { pid: this.#heir.pid, refusal: this.#heir.refusal },
+      draining: [...this.#draining].map(describe),
+    };
   }
 
   /**
-   * Takes over the process that runs already, and settles when it has said what it does; where there is none, starts one
-   * behind the caller's back. Either is started again whenever it ends. Rejects with `data-silent` where one is there
-   * that does not answer.
+   * Takes over the processes that run already, and settles when they have said what they do; where none is ours to go on
+   * with, starts one behind the caller's back. It is started again whenever it ends. Rejects with `data-silent` where
+   * one is there that does not answer.
    */
   async start(): Promise<void> {
     this.#wanted = true;
-    const { clock } = this.#options;
-    this.#cancelReports = clock.every(REPORT_EVERY_MS, () => this.#link?.send({ type: "report?" }));
-    if (!(await this.#adopt())) {
-      this.#launch();
-      return;
-    }
-    const cancel = clock.after(START_LIMIT_MS, () =>
-      this.#known.reject(new SennitError("kernel", "data-silent", "the data process does not answer")),
-    );
-    await this.#known.promise.finally(cancel);
+    this.#every(REPORT_EVERY_MS, () => {
+      for (const link of this.#links) link.ask();
+    });
+    await this.#adopt();
+    this.#ensure();
   }
 
   /** What the process is to do; told at once, and again to every new one. */
   configure(orders: Orders): void {
     if (isDeepStrictEqual(orders, this.#orders)) return;
     this.#orders = orders;
-    this.#send({ type: "configure", orders });
+    for (const link of this.#links) link.configure(orders);
   }
 
-  /** Lets go of the process, which runs on. */
+  /** Marks the process as one to be replaced, by this control process (`replace`) or by the next one. */
+  retire(): void {
+    if (this.#heir === undefined && this.#serving?.isOutdated === false) this.#serving.retire();
+  }
+
+  /** Lets another take its place. */
+  replace(): void {
+    this.retire();
+    this.#ensure();
+  }
+
+  /** Lets go of the processes, which run on. */
   detach(): void {
-    this.#wanted = false;
-    this.#cancelTimer?.();
-    this.#cancelRetry?.();
-    this.#cancelReports?.();
-    this.#socket?.destroy();
+    this.#rest();
+    for (const link of this.#links) link.close();
   }
 
-  /** Ends the process; resolves when it is gone. */
+  /** Ends the processes; resolves when they are gone. */
   async stop(): Promise<void> {
-    this.#wanted = false;
-    this.#cancelTimer?.();
-    this.#cancelRetry?.();
-    this.#cancelReports?.();
+    this.#rest();
     await this.#launching;
-    await this.#end();
+    await Promise.all([...this.#links].map(({ pid }) => this.#starter.end(pid)));
+    await this.#starter.endAll();
   }
 
-  #send(message: OrderMessage): void {
-    this.#link?.send(message);
+  #rest(): void {
+    this.#wanted = false;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  get #links(): ReadonlySet<DataLink> {
+    const all = [this.#serving, this.#heir, ...this.#draining];
+    return new Set(all.filter((link) => link !== undefined));
   }
 
   #enter(state: State): void {
@@ -148,195 +174,203 @@ export class DataProcess {
     this.#since = this.#options.clock.now();
   }
 
-  /** Takes over a process that runs already; one of another version is replaced. */
-  async #adopt(): Promise<boolean> {
-    const socket = await tryConnect(this.#options.socket);
-    if (socket === undefined) return false;
-    this.#options.log.info({}, "found a data process that runs already");
-    this.#use(socket);
-    return true;
+  /** Takes over what runs. However the control process before us ended, every one says itself what it was told. */
+  async #adopt(): Promise<void> {
+    const { runDirectory, clock } = this.#options;
+    const found = await Promise.all(dataPids(runDirectory).map((pid) => this.#connect(pid)));
+    const links = found.filter((link) => link !== undefined);
+    const limit = Promise.withResolvers<void>();
+    const cancel = clock.after(START_LIMIT_MS, () =>
+      limit.reject(new SennitError("kernel", "data-silent", "the data process does not answer")),
+    );
+    await Promise.race([limit.promise, Promise.all(links.map(({ known }) => known))]).finally(cancel);
+    const senseless = links.filter(({ closed }) => closed);
+    this.#bereft = senseless.length > 0;
+    await Promise.all(senseless.map(({ pid }) => this.#starter.end(pid)));
+    this.#sortOut(links.filter(({ closed }) => !closed));
   }
 
-  /** Brings a process up, and tries again later where that fails. */
-  #launch(): void {
+  /** Of several that take what is new, the youngest that is outdated goes on until the youngest that is not can. */
+  #sortOut(links: readonly DataLink[]): void {
+    const { log, drainLimitMs } = this.#options;
+    const active = links.filter(({ phase }) => phase !== "draining").sort((a, b) => a.ageMs - b.ageMs);
+    const fresh = active.find(({ isOutdated }) => !isOutdated);
+    const old = active.find(({ isOutdated, phase }) => isOutdated && phase !== "new");
+    this.#serving = old ?? fresh;
+    this.#heir = old === undefined ? undefined : fresh;
+    for (const link of links) {
+      log.info({ pid: link.pid, phase: link.phase }, "found a data process that runs already");
+      if (link === this.#serving || link === this.#heir) continue;
+      this.#draining.add(link);
+      if (link.phase === "new") link.stop();
+      else if (link.phase !== "draining") link.drain(drainLimitMs);
+    }
+    if (this.#orders !== undefined) for (const link of this.#links) link.configure(this.#orders);
+    const report = this.#serving?.report;
+    if (this.#serving !== undefined && this.#serving.phase !== "new") this.#enter("running");
+    if (report !== undefined) void this.#options.onReport(report);
+  }
+
+  /** Starts a process where none is ours to go on with. */
+  #ensure(lost?: DataLink): void {
+    const isFresh = this.#serving !== undefined && !this.#serving.isOutdated;
+    if (!this.#wanted || isFresh || this.#heir !== undefined || this.#launching !== undefined) return;
     const { clock, log } = this.#options;
-    this.#launching = this.#bringUp().catch((error: unknown) => {
-      if (!this.#wanted) return;
-      log.error({ why: messageOf(error) }, "data process not started");
-      this.#enter("stopped");
-      this.#restart(clock.now());
-    });
+    if (this.#serving === undefined) this.#enter("starting");
+    this.#launching = this.#bringUp(lost)
+      .catch((error: unknown) => {
+        if (!this.#wanted) return;
+        log.error({ why: messageOf(error) }, "data process not started");
+        if (this.#serving === undefined) this.#enter("stopped");
+        this.#restart(clock.now());
+      })
+      .finally(() => (this.#launching = undefined));
   }
 
-  /** A lost link is no lost process: the one that runs on is found again. There is never a second one beside it. */
-  async #bringUp(): Promise<void> {
-    this.#enter("starting");
+  /** A lost link is no lost process: the one that runs on is found again. */
+  async #bringUp(lost: DataLink | undefined): Promise<void> {
     // One that broke off before it said anything useful would do so again.
-    if (this.#reported && (await this.#adopt())) return;
-    await this.#end();
-    if (this.#wanted) await this.#startChild();
-  }
-
-  /** Ends the process that listens, and the one that was started last where that is another; resolves when both are gone. */
-  async #end(): Promise<void> {
-    const { clock, socket } = this.#options;
-    await stopDataProcess(socket, clock);
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill("SIGTERM");
-    const cancel = clock.after(STOP_LIMIT_MS, () => child.kill("SIGKILL"));
-    await child.exited;
-    cancel();
-  }
-
-  async #startChild(): Promise<void> {
-    const { argv, clock, log, socket } = this.#options;
-    const child: Child = await start(argv, { life: "free", stdio: ["ignore", "ignore", "inherit"] });
-    this.#child = child;
-    let ended = false;
-    const watch = async (): Promise<void> => {
-      const { code, signal } = await child.exited;
-      ended = true;
-      if (this.#wanted) log.warn({ pid: child.pid, code, signal }, "data process ended");
-    };
-    void watch();
-    const link = await connectWithin(socket, START_LIMIT_MS, clock, () => ended || !this.#wanted);
-    if (link === undefined) {
-      child.kill("SIGKILL");
+    if (lost?.report !== undefined) {
+      const found = await this.#connect(lost.pid);
+      if (found !== undefined) {
+        this.#bereft = false;
+        this.#use(found);
+        return;
+      }
+    }
+    if (lost !== undefined) await this.#starter.end(lost.pid);
+    if (!this.#wanted) return;
+    const pid = await this.#starter.start();
+    const socket = await connectWithin(dataSocket(this.#options.runDirectory, pid), {
+      limitMs: START_LIMIT_MS,
+      clock: this.#options.clock,
+      giveUp: () => !this.#wanted || !this.#starter.runs(pid),
+    });
+    if (socket === undefined) {
+      await this.#starter.end(pid);
       throw new SennitError(
         "kernel",
         "data-not-started",
         "the data process did not come up; its log says why",
       );
     }
-    if (this.#ran) this.#restarts++;
-    this.#use(link);
+    if (this.#bereft) this.#restarts++;
+    this.#bereft = false;
+    this.#use(this.#link(pid, socket));
   }
 
-  #use(socket: Socket): void {
-    const startedAt = this.#options.clock.now();
-    this.#socket = socket;
-    this.#reported = false;
-    this.#ran = true;
-    const link = new JsonLines(socket, (value) => this.#onMessage(dataMessage.parse(value)));
-    this.#link = link;
-    socket.on("error", (error) =>
-      this.#options.log.warn({ why: messageOf(error) }, "link to the data process broke"),
-    );
-    socket.on("close", () => {
-      if (this.#link !== link) return;
-      this.#link = undefined;
-      this.#pid = null;
-      this.#enter("stopped");
-      this.#options.onReport(undefined);
-      if (this.#wanted) this.#restart(startedAt);
+  #use(link: DataLink): void {
+    if (this.#serving === undefined) this.#serving = link;
+    else this.#heir = link;
+    if (this.#orders !== undefined) link.configure(this.#orders);
+  }
+
+  /** A link to the process with that pid; undefined where none listens, and then its socket is taken away. */
+  async #connect(pid: number): Promise<DataLink | undefined> {
+    const path = dataSocket(this.#options.runDirectory, pid);
+    const socket = await tryConnect(path);
+    if (socket !== undefined) return this.#link(pid, socket);
+    rmSync(path, { force: true });
+    if (!this.#starter.runs(pid)) reap(pid);
+    return undefined;
+  }
+
+  #link(pid: number, socket: NonNullable<Awaited<ReturnType<typeof tryConnect>>>): DataLink {
+    const { clock, log } = this.#options;
+    return new DataLink(socket, {
+      pid,
+      clock,
+      log,
+      onReport: (link, report) => this.#onReport(link, report),
+      onConfigured: (link) => {
+        if (link === this.#serving && link.refusal === null) this.#enter("running");
+      },
+      onRefused: (event) => this.#options.onRefused?.(event),
+      onClosed: (link) => this.#onClosed(link),
     });
   }
 
-  #onMessage(message: DataMessage): void {
-    switch (message.type) {
-      case "hello":
-        this.#pid = message.pid;
-        if (message.version !== VERSION) {
-          this.#options.log.info(
-            { theirs: message.version, ours: VERSION },
-            "replacing an older data process",
-          );
-          this.#ran = false;
-          this.#send({ type: "stop" });
-        } else if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
-        this.#send({ type: "report?" });
-        return;
-      case "changed":
-        this.#send({ type: "report?" });
-        return;
-      case "configured":
-        this.#onConfigured(message.error);
-        return;
-      case "report":
-        this.#reported = true;
-        this.#options.onReport(message.report);
-        this.#known.resolve();
-        return;
-      case "refused":
-        this.#options.onRefused?.(message);
-    }
+  #onReport(link: DataLink, report: DataReport): void {
+    if (link === this.#heir && link.phase === "serving" && this.#options.isReady(report))
+      void this.#succeed(link, report);
+    else if (link === this.#serving) void this.#options.onReport(report);
   }
 
-  /** What the orders want may be taken (a port, for one) and free again later. */
-  #onConfigured(error: string | null): void {
-    this.#refusal = error;
-    if (error === null) {
-      this.#enter("running");
+  /** The heir takes what is new from now on, and the one before it drains. */
+  async #succeed(heir: DataLink, report: DataReport): Promise<void> {
+    const { log, drainLimitMs } = this.#options;
+    const old = this.#serving;
+    this.#serving = heir;
+    this.#heir = undefined;
+    this.#enter("running");
+    if (old !== undefined) this.#draining.add(old);
+    log.info({ pid: heir.pid, before: old?.pid }, "a new data process takes over");
+    await this.#options.onReport(report);
+    if (old?.closed === false) old.drain(drainLimitMs);
+    const [oldest] = this.#draining;
+    if (this.#draining.size > MAX_DRAINING) oldest?.stop();
+  }
+
+  #onClosed(link: DataLink): void {
+    if (this.#draining.delete(link)) {
+      this.#findAgain(link);
       return;
     }
-    this.#cancelRetry?.();
-    this.#cancelRetry = this.#options.clock.after(RETRY_ORDERS_MS, () => {
-      if (this.#orders !== undefined) this.#send({ type: "configure", orders: this.#orders });
+    const wasServing = link === this.#serving;
+    if (!wasServing && link !== this.#heir) return;
+    if (wasServing) this.#serving = this.#heir;
+    this.#heir = undefined;
+    if (wasServing && this.#serving === undefined) {
+      this.#enter("stopped");
+      void this.#options.onReport(undefined);
+    }
+    if (!this.#wanted) return;
+    if (link.isOutdated) this.#findAgain(link);
+    else this.#bereft = true;
+    this.#restart(link.startedAt, link.isOutdated ? undefined : link);
+  }
+
+  /** One that drains has most likely ended; where only the link was lost, it is told again. */
+  #findAgain(lost: DataLink): void {
+    if (!this.#wanted || lost.version === null) return;
+    this.#after(FIND_AGAIN_MS, async () => {
+      const link = await this.#connect(lost.pid);
+      if (link === undefined) return;
+      this.#draining.add(link);
+      await link.known;
+      if (link.phase !== "draining") link.drain(this.#options.drainLimitMs);
     });
   }
 
-  #restart(startedAt: number): void {
-    const { clock } = this.#options;
-    const lived = clock.now() - startedAt;
+  #restart(startedAt: number, lost?: DataLink): void {
+    const lived = this.#options.clock.now() - startedAt;
     this.#backoffMs = lived > RESTART_RESET_MS ? 0 : Math.min(RESTART_MAX_MS, this.#backoffMs * 2);
     this.#backoffMs = Math.max(RESTART_FIRST_MS, this.#backoffMs);
-    this.#cancelTimer = clock.after(this.#backoffMs, () => this.#launch());
+    this.#after(this.#backoffMs, () => this.#ensure(lost));
   }
-}
 
-/** Ends the data process behind `socket`, by force where it does not end by itself; true when there was one. */
-export async function stopDataProcess(socket: string, clock: Clock): Promise<boolean> {
-  const connection = await tryConnect(socket);
-  if (connection === undefined) return false;
-  let pid: number | undefined;
-  const link = new JsonLines(connection, (value) => {
-    const message = dataMessage.parse(value);
-    if (message.type === "hello") pid = message.pid;
-  });
-  link.send({ type: "stop" });
-  await new Promise<void>((resolve) => {
-    const cancel = clock.after(STOP_LIMIT_MS, () => {
-      if (pid !== undefined) kill(pid);
-      else link.close();
+  #after(ms: number, run: () => Promise<void> | void): void {
+    const cancel = this.#options.clock.after(ms, () => {
+      this.#timers.delete(cancel);
+      void run();
     });
-    connection.on("close", () => {
-      cancel();
-      resolve();
-    });
-  });
-  return true;
-}
+    this.#timers.add(cancel);
+  }
 
-/** Ends a process that may have ended meanwhile. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  #every(ms: number, run: () => void): void {
+    this.#timers.add(this.#options.clock.every(ms, run));
   }
 }
 
-/** Its socket, or undefined where nobody listens. */
-function tryConnect(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => resolve(socket));
-    socket.on("error", () => resolve(undefined));
-  });
+function describe({ pid, version, report, ageMs, drainLeftMs }: DataLink): DrainingProcess {
+  const flows = report?.sessions.reduce((sum, session) => sum + session.flows, 0) ?? null;
+  return { pid, version, flows, ageMs, leftMs: drainLeftMs };
 }
 
-async function connectWithin(
-  path: string,
-  limitMs: number,
-  clock: Clock,
-  giveUp: () => boolean,
-): Promise<Socket | undefined> {
-  const end = clock.now() + limitMs;
-  while (clock.now() < end && !giveUp()) {
-    const socket = await tryConnect(path);
-    if (socket !== undefined) return socket;
-    await new Promise<void>((resolve) => clock.after(CONNECT_RETRY_MS, resolve));
-  }
-  return undefined;
+/** Ends all data processes that have a socket in `runDirectory`; how many there were. */
+export async function stopDataProcesses(runDirectory: string, clock: Clock): Promise<number> {
+  const stopped = await Promise.all(
+    dataPids(runDirectory).map((pid) => stopDataProcess(dataSocket(runDirectory, pid), pid, clock)),
+  );
+  return stopped.filter(Boolean).length;
 }

@@ -2,7 +2,8 @@ import { z } from "zod";
 
 /**
  * What control and data process say to each other over their Unix socket, one JSON value per line. Control speaks
- * first on every connection; `report` answers `report?`, the rest are events.
+ * first on every connection; `report` answers `report?`, the rest are events. The two may be of different versions while
+ * one is replaced: what a newer one says beyond this is left aside, and "hello", "retire", "drain" and "stop" stay as they are.
  */
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
@@ -10,7 +11,7 @@ const endpoint = z.strictObject({ host: z.string(), port: z.int() });
 const ports = z.strictObject({ v4: z.int(), v6: z.int() });
 const target = z.strictObject({ address: z.string(), port: z.int() });
 
-export const routerOrders = z.strictObject({
+export const routerOrders = z.object({
   role: z.literal("router"),
   privateKey: z.string(),
   pin: hex(32),
@@ -36,7 +37,7 @@ export const routerOrders = z.strictObject({
 });
 export type RouterOrders = z.output<typeof routerOrders>;
 
-export const serverOrders = z.strictObject({
+export const serverOrders = z.object({
   role: z.literal("server"),
   key: z.string(),
   certificate: z.string(),
@@ -61,6 +62,10 @@ export const orderMessage = z.discriminatedUnion("type", [
     orders: z.discriminatedUnion("role", [routerOrders, serverOrders]),
   }),
   z.strictObject({ type: z.literal("report?") }),
+  /** Another process is to take its place: it goes on as before, and says so to whoever asks. */
+  z.object({ type: z.literal("retire") }),
+  /** Takes nothing new in, goes on with the flows it has, and ends with the last of them, or after so long. */
+  z.object({ type: z.literal("drain"), limitMs: z.number() }),
   z.strictObject({ type: z.literal("stop") }),
 ]);
 export type OrderMessage = z.output<typeof orderMessage>;
@@ -101,7 +106,14 @@ const sessionReport = z.object({
   peer: z.string(),
   label: z.string(),
   ageMs: z.number(),
+  /** Whether it ever had a carrier; how long it has had none now, and how long its flows still wait (both null: it has one). */
+  wasUp: z.boolean(),
+  outageMs: z.number().nullable(),
+  graceLeftMs: z.number().nullable(),
+  /** All of them; those that have nothing to say and hold no carrier; those that have much to say. */
   flows: z.int(),
+  parked: z.int(),
+  bulk: z.int(),
   carriers: z.array(carrierReport),
 });
 
@@ -141,16 +153,23 @@ export const dataReport = z.object({
   unused: z.array(unusedWay),
   /** Why there is no carrier, where there is none. */
   trouble: z.string().nullable(),
+  /** On a router: the server's data process is being replaced, and new flows belong to a new session. */
+  peerLeaves: z.boolean(),
 });
 export type DataReport = z.output<typeof dataReport>;
 
 /** What the data process says. */
 export const dataMessage = z.discriminatedUnion("type", [
-  z.strictObject({
+  z.object({
     type: z.literal("hello"),
     version: z.string(),
     role: z.enum(["router", "server"]),
     pid: z.int(),
+    /** `new`: has carried out no orders yet. `retired`: serves until another takes its place. */
+    phase: z.enum(["new", "serving", "retired", "draining"]),
+    ageMs: z.number(),
+    /** While it drains: how long it may go on. */
+    drainLeftMs: z.number().nullable(),
   }),
   /** Orders were carried out, or why they were not. */
   z.strictObject({ type: z.literal("configured"), error: z.string().nullable() }),
@@ -161,3 +180,4 @@ export const dataMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("refused"), target, unreachable: z.boolean() }),
 ]);
 export type DataMessage = z.output<typeof dataMessage>;
+export type DataHello = Extract<DataMessage, { readonly type: "hello" }>;

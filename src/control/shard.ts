@@ -10,13 +10,15 @@ export interface Shard {
   /** Carries out new orders without touching what they leave as it is. */
   configure(orders: Orders): Promise<void>;
   report(): Promise<ShardReport>;
+  /** Tells the other ends that this process is being replaced, and goes on with the flows there are. */
+  drain(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** What it has to say of itself; what it has none of is zero, empty or null. */
 export type ShardReport = Pick<
   DataReport,
-  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "trouble"
+  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "trouble" | "peerLeaves"
 >;
 
 /** Which shard it is. */
@@ -60,6 +62,7 @@ export function joinReports(reports: readonly ShardReport[]): ShardReport {
     bytesOut: sum(({ bytesOut }) => bytesOut),
     unused: joinUnused(reports),
     // Where one gets through, the others' troubles are nobody's yet.
+    peerLeaves: reports.some(({ peerLeaves }) => peerLeaves),
     trouble: reports.every(({ trouble }) => trouble !== null) ? (reports[0]?.trouble ?? null) : null,
   };
 }

@@ -23,6 +23,8 @@ export function serveShard<Handover, Event>(
         return shard.configure(request.orders);
       case "report?":
         return shard.report();
+      case "drain":
+        return shard.drain();
       case "stop":
         return shard.stop();
     }

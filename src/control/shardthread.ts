@@ -12,6 +12,7 @@ export type ToShard<Handover> =
 export type ShardRequest =
   | { readonly type: "configure"; readonly orders: Orders }
   | { readonly type: "report?" }
+  | { readonly type: "drain" }
   | { readonly type: "stop" };
 
 /** What a shard says. */
@@ -73,6 +74,10 @@ export class ShardThread<Handover, Event> implements Shard {
 
   async report(): Promise<ShardReport> {
     return (await this.#request({ type: "report?" })) as ShardReport;
+  }
+
+  async drain(): Promise<void> {
+    await this.#request({ type: "drain" });
   }
 
   take(what: Handover): void {

@@ -30,6 +30,7 @@ const SO_REUSEADDR: Option = [1, 2, "SO_REUSEADDR"];
 const SO_RCVBUF: Option = [1, 8, "SO_RCVBUF"];
 const SO_KEEPALIVE: Option = [1, 9, "SO_KEEPALIVE"];
 const SO_LINGER: Option = [1, 13, "SO_LINGER"];
+const SO_REUSEPORT: Option = [1, 15, "SO_REUSEPORT"];
 const SO_BINDTODEVICE: Option = [1, 25, "SO_BINDTODEVICE"];
 const SO_RCVBUFFORCE: Option = [1, 33, "SO_RCVBUFFORCE"];
 const SO_MARK: Option = [1, 36, "SO_MARK"];
@@ -95,6 +96,7 @@ export function openListenSocket(options: ListenOptions): number {
   return openSocket(options.transport, (fd) => {
     // Else a restart within TIME_WAIT of the old connections would find its port taken.
     setInt(fd, SO_REUSEADDR, 1);
+    if (options.shared === true) setInt(fd, SO_REUSEPORT, 1);
     // One bit for both families: the kernel keeps it in the socket, not in the address family's part.
     if (options.transparent === true) setInt(fd, IP_TRANSPARENT, 1);
     bindTo(fd, options.local);

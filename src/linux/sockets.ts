@@ -60,6 +60,8 @@ export interface ListenOptions {
   readonly local: Endpoint;
   /** Accept connections to addresses of others, brought here by TPROXY (IP_TRANSPARENT); needs CAP_NET_ADMIN. */
   readonly transparent?: boolean;
+  /** Others that say so too may listen there as well (SO_REUSEPORT): connections come to one of them. */
+  readonly shared?: boolean;
   /** Connections that may wait to be accepted; 4096 by default: 64 stalls hundreds of simultaneous connects. */
   readonly backlog?: number;
   /** Milliseconds of silence after which the kernel probes the other end of an accepted connection. */

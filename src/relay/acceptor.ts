@@ -15,6 +15,11 @@ const MAX_CARRIERS = 128;
 const MAX_SESSIONS = 10_000;
 const INSTANCE_BYTES = 16;
 const HOUSEKEEPING_MS = 1000;
+/**
+ * How long a router's old process may be without a carrier beside its new one (ms): with all WANs gone both are, and the
+ * new one may be back first.
+ */
+const LEAVING_LONELY_MS = 30_000;
 /** A session id begins with what all sessions of one data process of a router have in common. */
 const PROCESS_BYTES = 8;
 
@@ -141,6 +146,8 @@ export class Acceptor {
 
   /** Whether another data process of the same router is here: this one's is no more, or would be here as well. */
   #isSuperseded({ router, session }: PeerSession): boolean {
+    const lonelyMs = this.#options.clock.now() - (session.lonelySince ?? Infinity);
+    if (session.peerLeaves && lonelyMs < LEAVING_LONELY_MS) return false;
     return [...this.#sessions.values()].some(
       (other) =>
         other.router.id === router.id &&

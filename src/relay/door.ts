@@ -39,7 +39,8 @@ export class Door {
     const onError = (error: SennitError): void => log.error({ code: error.code }, "cannot accept");
     try {
       for (const local of endpoints) {
-        const listener = await sockets.listen({ transport: "mptcp", local, onError }, this.#onConnection);
+        const options = { transport: "mptcp", local, shared: true, onError } as const;
+        const listener = await sockets.listen(options, this.#onConnection);
         this.#listeners.push(listener);
         log.info({ local: formatEndpoint(listener.local) }, "listening for routers");
       }

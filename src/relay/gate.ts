@@ -20,6 +20,11 @@ export interface GateOptions {
  * takes, short enough that nobody waits longer than for a slow page.
  */
 const CLOSE_AFTER_MS = 2000;
+/**
+ * How long the gate of a process that is being replaced still listens (ms), though the kernel's rules lead elsewhere: who
+ * has sent a SYN sends the rest here, once more after a second where it was lost.
+ */
+const RETIRE_MS = 3000;
 
 /** Opens the way into the relay while the server can be reached, and closes it when it cannot: fail-open. */
 export class Gate {
@@ -27,6 +32,7 @@ export class Gate {
   readonly #intercept: Intercept;
   #ports: InterceptPorts | undefined;
   #cancelClose: (() => void) | undefined;
+  #cancelRetire: (() => void) | undefined;
   /** Opening and closing happen one after the other. */
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -61,8 +67,16 @@ export class Gate {
       this.#cancelClose ??= this.#options.clock.after(CLOSE_AFTER_MS, () => this.#do(() => this.#close()));
   }
 
+  /** Closes for good, as soon as those that are coming in are in. */
+  retire(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancelRetire ??= this.#options.clock.after(RETIRE_MS, () => resolve(this.stop()));
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelRetire?.();
     this.#cancelClose?.();
     this.#do(() => this.#intercept.close());
     await this.#work;

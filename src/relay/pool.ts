@@ -115,6 +115,10 @@ export class CarrierPool {
   fill(): void {
     if (this.#roster.strikeClosed(this.#options.clock.now())) this.#mourn();
     if (this.#stopped || this.#cancelPause !== undefined || this.#book.ways.length === 0) return;
+    if (this.#mustLast) {
+      for (const race of this.#races.keys()) race.stop();
+      return;
+    }
     if (this.#isOut) {
       this.#find();
       return;
@@ -126,6 +130,12 @@ export class CarrierPool {
   /** Where the server can be reached from that address, as far as it is known without asking anybody. */
   remoteFor(localAddress: string): Endpoint | undefined {
     return this.#addresses.reachableFrom(localAddress)[0];
+  }
+
+  /** Whether the carriers there are must do: whoever answers at the server now does not know this session. */
+  get #mustLast(): boolean {
+    const { peerLeaves, carriers } = this.#options.session;
+    return peerLeaves && carriers.size > 0;
   }
 
   /** Whether there is no carrier of which anything is to be expected. */
@@ -273,7 +283,7 @@ export class CarrierPool {
   #keepUp(): void {
     const now = this.#options.clock.now();
     if (this.#roster.isProven(now)) this.#backoffMs = 0;
-    if (!this.#isOut) {
+    if (!this.#isOut && !this.#mustLast) {
       this.#upkeep.tick();
       for (const way of this.#upkeep.scouts(this.#options.lackingWays())) this.#scout(way);
     }

@@ -10,10 +10,23 @@ export function reportSession(session: Session, now: number, peer: string, label
     peer,
     label,
     ageMs: now - session.startedAt,
+    wasUp: session.bytesIn > 0,
+    ...reportOutage(session, now),
     flows: session.flows.size,
+    parked: session.flows.size - riding(session),
+    bulk: session.bulkFlows,
     carriers: [...session.carriers].map((carrier) => reportCarrier(carrier, now)),
   };
 }
+
+function reportOutage({ lonelySince, graceMs }: Session, now: number) {
+  if (lonelySince === undefined) return { outageMs: null, graceLeftMs: null };
+  const outageMs = now - lonelySince;
+  return { outageMs, graceLeftMs: Math.max(0, graceMs - outageMs) };
+}
+
+const riding = ({ carriers }: Session): number =>
+  [...carriers].reduce((sum, { flows }) => sum + flows.size, 0);
 
 const isAlive = ({ state }: SubflowInfo): boolean => state !== "close";
 

@@ -84,6 +84,7 @@ export class Session implements FlowHost, CarrierUser {
   #cancelLiveness: (() => void) | undefined;
   /** Who it is that remembers our flows at the other end. */
   #peerInstance: Buffer | undefined;
+  #peerLeaves = false;
   #lonelySince: number;
   #nextId: number;
   #pastBytesIn = 0;
@@ -129,6 +130,11 @@ export class Session implements FlowHost, CarrierUser {
   /** Flows that have much to say at present: each is best off with a carrier of its own. */
   get bulkFlows(): number {
     return this.#lanes.bulkFlows;
+  }
+
+  /** Whether the other end's process is being replaced: it ends with its flows, and knows of none that begins elsewhere. */
+  get peerLeaves(): boolean {
+    return this.#peerLeaves;
   }
 
   /** Since when there has been no carrier (ms of the clock); undefined while there is one. */
@@ -183,6 +189,11 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelHousekeeping = undefined;
     this.#cancelLiveness?.();
     this.#cancelLiveness = undefined;
+  }
+
+  /** Tells the peer that this process is being replaced, and goes on with the flows there are. */
+  leave(): void {
+    this.#insistence.say({ kind: "leaving" });
   }
 
   /** Asks the peer to open nothing more on `carrier`; it is closed when nobody speaks there any more. */
@@ -263,6 +274,10 @@ export class Session implements FlowHost, CarrierUser {
         carrier.peerDraining = true;
         this.drain(carrier);
         return;
+      case "leaving":
+        this.#peerLeaves = true;
+        this.#options.onCarriers?.();
+        return;
       case "verdict":
       case "probe-key":
         this.#options.onPathFrame?.(frame);
@@ -306,6 +321,7 @@ export class Session implements FlowHost, CarrierUser {
     const before = this.#peerInstance;
     this.#peerInstance = instance;
     if (before === undefined || before.equals(instance)) return;
+    this.#peerLeaves = false;
     this.#log.warn({ flows: this.#flows.size }, "the other end has started anew: flows are reset");
     for (const carrier of this.#carriers) {
       carrier.close(new SennitError("peer", "restarted", "the other end has started anew"));

@@ -14,7 +14,6 @@ import { DataProcess } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { Observer } from "../control/observer.ts";
-import { dataSocket } from "../control/place.ts";
 import { Rates } from "../control/rates.ts";
 import { usualWorkers } from "../control/shard.ts";
 import { deviceCounters } from "../linux/counters.ts";
@@ -36,12 +35,16 @@ export interface RouterControlDeps {
   readonly serverAddresses: readonly string[];
   /** Starts the data process. */
   readonly dataArgv: readonly [string, ...string[]];
+  /** Replaces this process by the program as it is installed now; does not return. */
+  readonly goOn: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Milliseconds between looks at the devices' byte counters. */
 const COUNT_EVERY_MS = 1000;
+/** Time for the answer to the request that asked for it (ms). */
+const GO_ON_AFTER_MS = 100;
 
 type Problems = StatusReport["problems"];
 
@@ -83,7 +86,9 @@ export class RouterControl {
       this.#adjustSoon();
     });
     this.#data = new DataProcess({
-      socket: dataSocket(config.directories.run),
+      runDirectory: config.directories.run,
+      drainLimitMs: config.relay.drain,
+      isReady: ({ intercepting }) => intercepting !== null,
       argv: dataArgv,
       clock,
       log,
@@ -97,7 +102,7 @@ export class RouterControl {
     const { config, kernel, clock, log } = this.#deps;
     await this.#closer.unwindOnFailure(async () => {
       const listener = await listenOnSocket(
-        createApi({ status: () => this.status(), log }),
+        createApi({ status: () => this.status(), upgrade: () => this.upgrade(), log }),
         socketPath(config.directories.run),
       );
       this.#closer.add("API", () => listener.close());
@@ -122,6 +127,12 @@ export class RouterControl {
     await this.#closer.close();
   }
 
+  /** Leaves everything as it is to a control process of what is installed now, which is to replace the data process. */
+  upgrade(): void {
+    this.#data.retire();
+    this.#deps.clock.after(GO_ON_AFTER_MS, this.#deps.goOn);
+  }
+
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
@@ -133,7 +144,12 @@ export class RouterControl {
       version: VERSION,
       uptimeMs: now - this.#startedAt,
       state: this.#ages.of("state", this.#stateName(problems), now),
-      data: { pid: data.pid, state: { name: data.state, ageMs: data.ageMs }, restarts: data.restarts },
+      data: {
+        pid: data.pid,
+        state: { name: data.state, ageMs: data.ageMs },
+        restarts: data.restarts,
+        draining: [...data.draining],
+      },
       ...this.#view.parts,
       wans,
       memory: {
@@ -255,14 +271,19 @@ export class RouterControl {
     });
   }
 
-  #onReport(report: DataReport | undefined): void {
+  /** Settles when the kernel leads to where this process takes connections in. */
+  #onReport(report: DataReport | undefined): Promise<void> {
     this.#report = report;
+    // New connections are for the server's new process, which knows another session.
+    if (report?.peerLeaves === true) this.#data.replace();
     this.#view.update(this.#deps.clock.now(), report, this.#wanOf);
     const ports = report?.intercepting ?? this.#ports;
-    if (ports?.v4 === this.#ports?.v4 && ports?.v6 === this.#ports?.v6) return;
-    this.#ports = ports;
-    this.#led = false;
-    this.#adjustSoon();
+    if (ports?.v4 !== this.#ports?.v4 || ports?.v6 !== this.#ports?.v6) {
+      this.#ports = ports;
+      this.#led = false;
+      this.#adjustSoon();
+    }
+    return this.#work;
   }
 
   #count(): void {

@@ -60,6 +60,10 @@ export class RouterDataPlane implements DataPlane {
     };
   }
 
+  async drain(): Promise<void> {
+    await Promise.all([this.#gate?.retire(), ...this.#shards.map((shard) => shard.drain())]);
+  }
+
   async stop(): Promise<void> {
     await this.#gate?.stop();
     await Promise.all(this.#shards.map((shard) => shard.stop()));

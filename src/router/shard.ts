@@ -126,7 +126,12 @@ export class RouterShard implements Shard, Inlet {
       bytesOut,
       unused: [...this.#subflows.unused],
       trouble: this.#trouble,
+      peerLeaves: this.#session.peerLeaves,
     };
+  }
+
+  async drain(): Promise<void> {
+    this.#session.leave();
   }
 
   async stop(): Promise<void> {

@@ -63,6 +63,10 @@ export class RouterShardThread implements Shard, Inlet {
     return this.#thread.report();
   }
 
+  drain(): Promise<void> {
+    return this.#thread.drain();
+  }
+
   stop(): Promise<void> {
     return this.#thread.stop();
   }
@@ -83,6 +87,7 @@ export function serveRouterShard(port: MessagePort, { sockets, ended, create }: 
     return {
       configure: (orders) => shard.configure(orders),
       report: () => shard.report(),
+      drain: () => shard.drain(),
       stop: () => shard.stop(),
       take: ({ descriptor }) => {
         const connection = sockets.adopt(descriptor);

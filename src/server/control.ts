@@ -14,7 +14,6 @@ import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
-import { dataSocket } from "../control/place.ts";
 import { usualWorkers } from "../control/shard.ts";
 import { planServer } from "../netplan/plan.ts";
 import type { GuestBook } from "./guests.ts";
@@ -25,9 +24,14 @@ export interface ServerControlDeps {
   readonly guests: GuestBook;
   /** Starts the data process. */
   readonly dataArgv: readonly [string, ...string[]];
+  /** Replaces this process by the program as it is installed now; does not return. */
+  readonly goOn: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** Time for the answer to the request that asked for it (ms). */
+const GO_ON_AFTER_MS = 100;
 
 /** The server's control process: guest list, kernel settings, API. Traffic does not pass here. */
 export class ServerControl {
@@ -47,7 +51,9 @@ export class ServerControl {
     this.#deps = deps;
     this.#startedAt = clock.now();
     this.#data = new DataProcess({
-      socket: dataSocket(config.directories.run),
+      runDirectory: config.directories.run,
+      drainLimitMs: config.relay.drain,
+      isReady: () => true,
       argv: dataArgv,
       clock,
       log,
@@ -59,7 +65,12 @@ export class ServerControl {
   async start(): Promise<void> {
     const { config, kernel, log } = this.#deps;
     await this.#closer.unwindOnFailure(async () => {
-      const api = createApi({ status: () => this.status(), invite: (request) => this.#invite(request), log });
+      const api = createApi({
+        status: () => this.status(),
+        upgrade: () => this.upgrade(),
+        invite: (request) => this.#invite(request),
+        log,
+      });
       const listener = await listenOnSocket(api, socketPath(config.directories.run));
       this.#closer.add("API", () => listener.close());
       this.#closer.add("kernel settings", async () => {
@@ -78,6 +89,12 @@ export class ServerControl {
     await this.#closer.close();
   }
 
+  /** Leaves everything as it is to a control process of what is installed now, which is to replace the data process. */
+  upgrade(): void {
+    this.#data.retire();
+    this.#deps.clock.after(GO_ON_AFTER_MS, this.#deps.goOn);
+  }
+
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
@@ -87,7 +104,12 @@ export class ServerControl {
       version: VERSION,
       uptimeMs: now - this.#startedAt,
       state: this.#ages.of("state", stateName(data, problems), now),
-      data: { pid: data.pid, state: { name: data.state, ageMs: data.ageMs }, restarts: data.restarts },
+      data: {
+        pid: data.pid,
+        state: { name: data.state, ageMs: data.ageMs },
+        restarts: data.restarts,
+        draining: [...data.draining],
+      },
       ...this.#view.parts,
       wans: [],
       memory: {

@@ -52,6 +52,7 @@ export class ServerDataPlane implements DataPlane {
   #door: Door | undefined;
   #responder: ProbeResponder | undefined;
   #orders: ServerOrders | undefined;
+  #draining = false;
 
   constructor(deps: DataPlaneDeps) {
     this.#deps = deps;
@@ -66,7 +67,7 @@ export class ServerDataPlane implements DataPlane {
     this.#orders = orders;
     this.#receive ??= this.#openShards(orders.workers);
     await Promise.all(this.#shards.map((shard) => shard.configure(orders)));
-    if (this.#door !== undefined && sameDoor(orders, before)) return;
+    if (this.#draining || (this.#door !== undefined && sameDoor(orders, before))) return;
     await this.#closeDoor();
     const { key, certificate, listen } = orders;
     this.#context = serverContext({ keyPem: key, certificatePem: certificate });
@@ -88,6 +89,13 @@ export class ServerDataPlane implements DataPlane {
       enrolments: this.#admission.enrolments.map((enrolment) => ({ ...enrolment })),
       ...joinReports(reports),
     };
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    // Before routers hear of it and dial: they must not come in here again.
+    await this.#closeDoor();
+    await Promise.all(this.#shards.map((shard) => shard.drain()));
   }
 
   async stop(): Promise<void> {

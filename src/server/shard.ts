@@ -108,7 +108,12 @@ export class ServerShard implements Shard {
       bytesOut,
       unused: [],
       trouble: null,
+      peerLeaves: false,
     };
+  }
+
+  async drain(): Promise<void> {
+    for (const { session } of this.#acceptor.sessions) session.leave();
   }
 
   async stop(): Promise<void> {

@@ -62,6 +62,10 @@ export class ServerShardThread implements Shard, ArrivalShard {
     return this.#thread.report();
   }
 
+  drain(): Promise<void> {
+    return this.#thread.drain();
+  }
+
   stop(): Promise<void> {
     return this.#thread.stop();
   }
@@ -102,6 +106,7 @@ export function serveServerShard(port: MessagePort, { sockets, log, create }: Se
     return {
       configure: (orders) => shard.configure(orders),
       report: () => shard.report(),
+      drain: () => shard.drain(),
       stop: () => shard.stop(),
       take: (what) => {
         taken++;

@@ -43,6 +43,7 @@ export const FrameType = {
   LOST: 0x07,
   VERDICT: 0x08,
   PROBE_KEY: 0x09,
+  LEAVING: 0x0a,
   OPEN: 0x10,
   OPENED: 0x11,
   REFUSED: 0x12,

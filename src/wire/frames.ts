@@ -17,6 +17,8 @@ export type Frame =
   | { readonly kind: "hello" | "welcome" | "reject"; readonly body: Buffer }
   | { readonly kind: "ping" | "pong"; readonly nonce: number }
   | { readonly kind: "goaway" }
+  /** The sender opens no more flows in this session, and another process of its side takes new ones. */
+  | { readonly kind: "leaving" }
   /** The carrier with this number is given up: what was said on it and not acknowledged is to be said again. */
   | { readonly kind: "lost"; readonly carrier: number }
   | {
@@ -106,6 +108,8 @@ export function encodeFrame(f: Frame): Buffer {
       return frame(FrameType.PONG, 0, CARRIER_FLOW, f.nonce);
     case "goaway":
       return frame(FrameType.GOAWAY, 0, CARRIER_FLOW, 0);
+    case "leaving":
+      return frame(FrameType.LEAVING, 0, CARRIER_FLOW, 0);
     case "verdict":
       return frame(FrameType.VERDICT, 0, CARRIER_FLOW, f.carrier, Buffer.of(f.addressId, f.verdict));
     case "lost":
@@ -160,6 +164,8 @@ function decodeBody(type: number, flags: number, flow: number, offset: number, r
       return { kind: "pong", nonce: offset };
     case FrameType.GOAWAY:
       return { kind: "goaway" };
+    case FrameType.LEAVING:
+      return { kind: "leaving" };
     case FrameType.VERDICT:
       return {
         kind: "verdict",

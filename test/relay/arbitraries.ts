@@ -33,6 +33,7 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ kind: fc.constantFrom("hello", "welcome", "reject"), body: bytes(MAX_CONTROL_BYTES) }),
   fc.record({ kind: fc.constantFrom("ping", "pong"), nonce: offset }),
   fc.constant({ kind: "goaway" } as const),
+  fc.constant({ kind: "leaving" } as const),
   fc.record({
     kind: fc.constant("probe-key"),
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((array) => Buffer.from(array)),

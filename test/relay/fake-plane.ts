@@ -33,6 +33,7 @@ export class FakePlane implements DataPlane {
       enrolments: [],
       unused: [],
       trouble: null,
+      peerLeaves: false,
     };
   }
 

@@ -184,8 +184,10 @@ export class FakeNetwork {
     }
     const foreign = !host.own.has(address) && !WILDCARD.has(address);
     if (foreign && options.transparent !== true) throw socketError("EADDRNOTAVAIL", what);
-    for (const { local } of host.listening) {
-      if (local.port === port && overlap(local.address, address)) throw socketError("EADDRINUSE", what);
+    for (const { local, options: theirs } of host.listening) {
+      const shared = options.shared === true && theirs.shared === true;
+      if (local.port === port && overlap(local.address, address) && !shared)
+        throw socketError("EADDRINUSE", what);
     }
     const listening: Listening = { local: { address, port }, options, accept };
     host.listening.add(listening);

@@ -56,6 +56,7 @@ export const libc = {
   ppoll: bind<(fds: Pointer, count: number, timeout: Pointer, mask: Pointer) => number>(
     "int ppoll(void *, unsigned long, const void *, const void *)",
   ),
+  waitpid: bind<(pid: number, status: Pointer, options: number) => number>("int waitpid(int, void *, int)"),
   setns: bind<(fd: number, type: number) => number>("int setns(int, int)"),
 } as const;
 
