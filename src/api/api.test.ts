@@ -13,12 +13,14 @@ import { sampleStatus } from "./sample.ts";
 import { statusSchema } from "./status.ts";
 
 const log = new MemoryLog();
+let upgrades = 0;
 const deps: ApiDeps = {
   status: () => sampleStatus,
   invite: async ({ label, expires }) => ({
     token: `token for ${label ?? "anybody"}`,
     expires: expires ?? null,
   }),
+  upgrade: () => void upgrades++,
   log,
 };
 const endpoints = ["server.example:443"];
@@ -75,7 +77,7 @@ describe("requests and answers", () => {
     const other = await api.request("/v1/status", { method: "DELETE" });
     expect(other.status).toBe(405);
     expect(other.headers.get("allow")).toContain("GET");
-    const router = createApi({ status: deps.status, log });
+    const router = createApi({ status: deps.status, upgrade: deps.upgrade, log });
     expect((await router.request("/v1/invites", { method: "POST", body: "{}" })).status).toBe(404);
   });
 

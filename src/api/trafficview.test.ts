@@ -17,9 +17,10 @@ const carrier: CarrierReport = {
   bytesOut: 0,
   subflows: [],
 };
+const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0 };
 const withSession = (peer: string, id = "s1"): DataReport => ({
   ...nothing,
-  sessions: [{ id, peer, label: peer, ageMs: 0, flows: 0, carriers: [carrier] }],
+  sessions: [{ id, peer, label: peer, ageMs: 0, flows: 0, carriers: [carrier], ...quiet }],
 });
 
 const view = new TrafficView("in");
@@ -38,4 +39,27 @@ test("a session begins anew when the data process does", () => {
 
 test("a session with nobody yet is none", () => {
   expect(ageAfter(0, withSession(""))).toBeUndefined();
+});
+
+test("a session without carriers is lost, and tells how long its flows wait; one that never had any is connecting", () => {
+  const report = withSession("server:443");
+  const outage = (changes: object): DataReport => ({
+    ...report,
+    sessions: report.sessions.map((session) => ({
+      ...session,
+      carriers: [],
+      outageMs: 2000,
+      graceLeftMs: 8000,
+      flows: 3,
+      parked: 2,
+      ...changes,
+    })),
+  });
+  const shown = (changes: object) => {
+    view.update(0, outage(changes), () => null);
+    return view.parts.sessions[0];
+  };
+  expect(shown({})).toMatchObject({ state: { name: "lost" }, graceLeftMs: 8000, flows: 3, parked: 2 });
+  expect(shown({ flows: 0 })).toMatchObject({ state: { name: "lost" }, graceLeftMs: null });
+  expect(shown({ wasUp: false })).toMatchObject({ state: { name: "connecting" }, graceLeftMs: null });
 });

@@ -94,7 +94,7 @@ describe("config check", () => {
 
 describe("status", () => {
   test("asks the socket that is named in one of three ways", async () => {
-    const api = createApi({ status: () => sampleStatus, log: new MemoryLog() });
+    const api = createApi({ status: () => sampleStatus, upgrade: () => undefined, log: new MemoryLog() });
     const listener = await listenOnSocket(api, socketPath(directory));
     const config = await file(`version: 1\nlisten: { port: 8443 }\ndirectories: { run: ${directory} }\n`);
     try {
@@ -114,7 +114,10 @@ describe("status", () => {
 
   test("a role that was killed does not hide the other; one that fails otherwise is told", async () => {
     const serve = (status: () => typeof sampleStatus, name: string) =>
-      listenOnSocket(createApi({ status, log: new MemoryLog() }), join(directory, name));
+      listenOnSocket(
+        createApi({ status, upgrade: () => undefined, log: new MemoryLog() }),
+        join(directory, name),
+      );
     const listeners = [
       await serve(() => sampleStatus, "good"),
       await serve(() => {

@@ -45,8 +45,8 @@ export async function runUntilSignal(program: Program, log: Log): Promise<void> 
 }
 
 /** This process goes on as the program that is installed now, with the same arguments and the same pid. */
-export function goOn(): never {
-  return process.execve(process.execPath, selfArgv(...process.argv.slice(2)), process.env);
+export function goOn(): void {
+  process.execve?.(process.execPath, selfArgv(...process.argv.slice(2)), process.env);
 }
 
 /** Starts a role's data process. It reads no config file: one that was broken meanwhile must not keep it from starting. */

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakePlane, ordersWith } from "../../test/relay/fake-plane.ts";
+import { settle } from "../../test/relay/until.ts";
+import { ManualClock } from "../base/clock.ts";
 import { MemoryLog } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { DataHost } from "./datahost.ts";
@@ -18,6 +20,7 @@ let host: DataHost;
 let plane: FakePlane;
 let running: Promise<void>;
 const log = new MemoryLog();
+let clock: ManualClock;
 const sockets: Socket[] = [];
 
 interface Control {
@@ -30,9 +33,11 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "sennit-test-"));
   path = join(directory, "data.sock");
   plane = new FakePlane();
+  clock = new ManualClock();
   host = new DataHost({
     role: "router",
     socket: path,
+    clock,
     log,
     createPlane: (tell) => (plane = new FakePlane(tell)),
   });
@@ -72,7 +77,17 @@ const answered = (one: Control, type: DataMessage["type"], times = 1): Promise<v
 describe("a data process", () => {
   test("says who it is, reports when asked, carries out orders", async () => {
     const one = await control();
-    expect(one.heard).toEqual([{ type: "hello", version: VERSION, role: "router", pid: process.pid }]);
+    expect(one.heard).toEqual([
+      {
+        type: "hello",
+        version: VERSION,
+        role: "router",
+        pid: process.pid,
+        phase: "new",
+        ageMs: 0,
+        drainLeftMs: null,
+      },
+    ]);
     for (const carriers of [1, 2, 3]) one.lines.send({ type: "configure", orders: ordersWith(carriers) });
     await answered(one, "configured", 3);
     expect(plane.orders.map((orders) => orders.role === "router" && orders.carriers)).toEqual([1, 2, 3]);
@@ -163,5 +178,55 @@ describe("a data process", () => {
     expect(plane.stopped).toBe(true);
     await vi.waitFor(() => expect(one.socket.destroyed).toBe(true), WAIT);
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("tells the next control what it was told", async () => {
+    const phaseNow = async () => {
+      const { heard } = await control();
+      return heard[0];
+    };
+    const one = await ordering();
+    expect(await phaseNow()).toMatchObject({ phase: "serving" });
+    const two = await ordering();
+    two.lines.send({ type: "retire" });
+    two.lines.send({ type: "report?" });
+    await answered(two, "report");
+    expect(await phaseNow()).toMatchObject({ phase: "retired", drainLeftMs: null });
+    plane.flows = 1;
+    const three = await control();
+    three.lines.send({ type: "drain", limitMs: 5000 });
+    await answered(three, "closed");
+    clock.advance(2000);
+    expect(await phaseNow()).toMatchObject({ phase: "draining", ageMs: 2000, drainLeftMs: 3000 });
+    expect(one.socket.destroyed).toBe(true);
+  });
+
+  test("drains without control: ends with its last flow", async () => {
+    const one = await ordering();
+    plane.flows = 1;
+    one.lines.send({ type: "drain", limitMs: 5000 });
+    await answered(one, "closed");
+    expect(plane.draining).toBe(true);
+    one.socket.destroy();
+    clock.advance(4000);
+    await settle();
+    expect(plane.stopped).toBe(false);
+    plane.flows = 0;
+    clock.advance(500);
+    await running;
+    expect(plane.stopped).toBe(true);
+  });
+
+  test("drains no longer than it may", async () => {
+    const one = await ordering();
+    plane.flows = 1;
+    one.lines.send({ type: "drain", limitMs: 5000 });
+    await answered(one, "closed");
+    clock.advance(4999);
+    await settle();
+    expect(plane.stopped).toBe(false);
+    clock.advance(1);
+    await running;
+    expect(plane.stopped).toBe(true);
   });
 });

@@ -167,6 +167,7 @@ export class DataHost {
     this.#timers.push(clock.after(limitMs, () => this.stop()));
     await this.#work;
     await this.#plane.drain();
+    this.#control?.send({ type: "closed" });
     this.#timers.push(clock.every(DRAIN_LOOK_MS, () => void this.#endIfEmpty()));
   }
 

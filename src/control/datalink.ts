@@ -37,6 +37,7 @@ export class DataLink {
   readonly #socket: Socket;
   readonly #lines: JsonLines;
   readonly #known = Promise.withResolvers<void>();
+  readonly #doorClosed = Promise.withResolvers<void>();
   #hello: DataHello | undefined;
   #report: DataReport | undefined;
   #orders: Orders | undefined;
@@ -57,6 +58,7 @@ export class DataLink {
     socket.on("close", () => {
       this.#cancelRetry?.();
       this.#known.resolve();
+      this.#doorClosed.resolve();
       options.onClosed(this);
     });
   }
@@ -117,10 +119,12 @@ export class DataLink {
     this.#say({ type: "retire" });
   }
 
-  drain(limitMs: number): void {
+  /** Settles when nothing new comes in there any more, or it is gone. */
+  drain(limitMs: number): Promise<void> {
     this.#phase = "draining";
     this.#drainEnd = this.#options.clock.now() + limitMs;
     this.#say({ type: "drain", limitMs });
+    return this.#doorClosed.promise;
   }
 
   stop(): void {
@@ -162,6 +166,9 @@ export class DataLink {
         this.#report = message.report;
         this.#options.onReport(this, message.report);
         this.#known.resolve();
+        return;
+      case "closed":
+        this.#doorClosed.resolve();
         return;
       case "refused":
         this.#options.onRefused(message);

@@ -20,6 +20,10 @@ export interface DataProcessOptions {
   readonly drainLimitMs: number;
   /** Whether one that has carried out its orders, and reports so, can take what is new. */
   readonly isReady: (report: DataReport) => boolean;
+  /** What one is told that has to wait until the one before it takes nothing new in any more; the others get all orders. */
+  readonly whileWaiting: (orders: Orders) => Orders;
+  /** What one is told that drains. */
+  readonly whileDraining: (orders: Orders) => Orders;
   /**
    * A new report of the process that takes what is new is there; also called, with undefined, when there is none. The one
    * before it drains when what is returned settles.
@@ -39,6 +43,8 @@ const RESTART_MAX_MS = 10_000;
 const RESTART_RESET_MS = 30_000;
 /** Pause before a lost link to one that drains is made again (ms). */
 const FIND_AGAIN_MS = 1000;
+/** How long one that is replaced may take to close its door (ms): a router's lets those in that are coming. */
+const CLOSE_LIMIT_MS = 5000;
 /** Data processes that drain at a time; beyond it the oldest is ended. Each costs memory, and carriers through every NAT. */
 const MAX_DRAINING = 4;
 
@@ -129,7 +135,7 @@ export class DataProcess {
   configure(orders: Orders): void {
     if (isDeepStrictEqual(orders, this.#orders)) return;
     this.#orders = orders;
-    for (const link of this.#links) link.configure(orders);
+    for (const link of this.#links) this.#instruct(link);
   }
 
   /** Marks the process as one to be replaced, by this control process (`replace`) or by the next one. */
@@ -168,6 +174,13 @@ export class DataProcess {
     return new Set(all.filter((link) => link !== undefined));
   }
 
+  #instruct(link: DataLink): void {
+    const { whileDraining, whileWaiting } = this.#options;
+    if (this.#orders === undefined) return;
+    if (this.#draining.has(link)) link.configure(whileDraining(this.#orders));
+    else link.configure(link === this.#heir ? whileWaiting(this.#orders) : this.#orders);
+  }
+
   #enter(state: State): void {
     if (this.#state === state) return;
     this.#state = state;
@@ -203,9 +216,9 @@ export class DataProcess {
       if (link === this.#serving || link === this.#heir) continue;
       this.#draining.add(link);
       if (link.phase === "new") link.stop();
-      else if (link.phase !== "draining") link.drain(drainLimitMs);
+      else if (link.phase !== "draining") void link.drain(drainLimitMs);
     }
-    if (this.#orders !== undefined) for (const link of this.#links) link.configure(this.#orders);
+    for (const link of this.#links) this.#instruct(link);
     const report = this.#serving?.report;
     if (this.#serving !== undefined && this.#serving.phase !== "new") this.#enter("running");
     if (report !== undefined) void this.#options.onReport(report);
@@ -262,7 +275,7 @@ export class DataProcess {
   #use(link: DataLink): void {
     if (this.#serving === undefined) this.#serving = link;
     else this.#heir = link;
-    if (this.#orders !== undefined) link.configure(this.#orders);
+    this.#instruct(link);
   }
 
   /** A link to the process with that pid; undefined where none listens, and then its socket is taken away. */
@@ -296,9 +309,12 @@ export class DataProcess {
     else if (link === this.#serving) void this.#options.onReport(report);
   }
 
-  /** The heir takes what is new from now on, and the one before it drains. */
+  /**
+   * The heir takes what is new from now on, and the one before it drains: after the heir where both can be open at a time
+   * (a router's, each on a port of its own), else before.
+   */
   async #succeed(heir: DataLink, report: DataReport): Promise<void> {
-    const { log, drainLimitMs } = this.#options;
+    const { clock, log, drainLimitMs } = this.#options;
     const old = this.#serving;
     this.#serving = heir;
     this.#heir = undefined;
@@ -306,7 +322,14 @@ export class DataProcess {
     if (old !== undefined) this.#draining.add(old);
     log.info({ pid: heir.pid, before: old?.pid }, "a new data process takes over");
     await this.#options.onReport(report);
-    if (old?.closed === false) old.drain(drainLimitMs);
+    if (old?.closed === false) {
+      const isClosed = old.drain(drainLimitMs);
+      this.#instruct(old);
+      const limit = Promise.withResolvers<void>();
+      const cancel = clock.after(CLOSE_LIMIT_MS, limit.resolve);
+      await Promise.race([isClosed, limit.promise]).finally(cancel);
+    }
+    if (!heir.closed) this.#instruct(heir);
     const [oldest] = this.#draining;
     if (this.#draining.size > MAX_DRAINING) oldest?.stop();
   }
@@ -338,7 +361,8 @@ export class DataProcess {
       if (link === undefined) return;
       this.#draining.add(link);
       await link.known;
-      if (link.phase !== "draining") link.drain(this.#options.drainLimitMs);
+      if (link.phase !== "draining") void link.drain(this.#options.drainLimitMs);
+      this.#instruct(link);
     });
   }
 

@@ -174,6 +174,8 @@ export const dataMessage = z.discriminatedUnion("type", [
   /** Orders were carried out, or why they were not. */
   z.strictObject({ type: z.literal("configured"), error: z.string().nullable() }),
   z.strictObject({ type: z.literal("report"), report: dataReport }),
+  /** It drains, and nothing new comes in any more. */
+  z.strictObject({ type: z.literal("closed") }),
   /** Something control acts on at once changed: ask for a report. */
   z.strictObject({ type: z.literal("changed") }),
   /** A target said no: the next client is to hear it from the kernel. */

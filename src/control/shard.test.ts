@@ -35,6 +35,11 @@ const session = (id: string): ShardReport["sessions"][number] => ({
   label: "label",
   ageMs: 1,
   flows: 2,
+  wasUp: true,
+  outageMs: null,
+  graceLeftMs: null,
+  parked: 0,
+  bulk: 0,
   carriers: [carrier, carrier, carrier],
 });
 

@@ -153,6 +153,10 @@ export class Session implements FlowHost, CarrierUser {
    * flows, which are reset.
    */
   addCarrier(carrier: Carrier, instance?: Buffer): void {
+    if (instance !== undefined && !this.#mayMeet(instance)) {
+      carrier.close();
+      return;
+    }
     if (instance !== undefined) this.#meet(instance);
     this.#carriers.add(carrier);
     carrier.use(this);
@@ -314,6 +318,12 @@ export class Session implements FlowHost, CarrierUser {
     this.#receipts.lost(carrier);
     this.counts.moved += this.#lanes.lost(carrier);
     this.#options.onCarriers?.();
+  }
+
+  /** Not the successor of a process that leaves, as long as that one is there. */
+  #mayMeet(instance: Buffer): boolean {
+    const isKnown = this.#peerInstance?.equals(instance) ?? true;
+    return isKnown || !this.#peerLeaves || this.#carriers.size === 0;
   }
 
   /** The other end remembers nothing of what another said. */

@@ -29,13 +29,15 @@ const carrier = (number: number, mptcp: boolean, ...wans: readonly Wan[]): Carri
   })),
 });
 
+const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0 };
+
 const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) =>
   bondingProblems({
     pid: 1,
     rssBytes: 0,
     heldBytes: 0,
     limitBytes: 0,
-    sessions: [{ id: "00", peer: "server", label: "server", ageMs: 60_000, flows: 0, carriers }],
+    sessions: [{ id: "00", peer: "server", label: "server", ageMs: 60_000, flows: 0, carriers, ...quiet }],
     counts: { opened: 0, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
     bytesIn: 0,
     bytesOut: 0,
@@ -43,6 +45,7 @@ const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) 
     enrolments: [],
     unused,
     trouble: null,
+    peerLeaves: false,
   });
 
 test("all is well while carriers use all WANs, and nothing is told of a data process that is gone", () => {

@@ -40,6 +40,9 @@ class SlowReconciler extends Reconciler {
   }
 }
 
+/** Beyond all pids that there are (PID_MAX_LIMIT in linux/threads.h). */
+const PID = 2 ** 22 + 1;
+
 let directory: string;
 let kernel: FakeKernel;
 let reconciler: SlowReconciler;
@@ -69,10 +72,18 @@ beforeEach(async () => {
       lines.close();
     });
     say = (message) => lines.send(message);
-    say({ type: "hello", version: VERSION, role: "router", pid: process.pid });
+    say({
+      type: "hello",
+      version: VERSION,
+      role: "router",
+      pid: PID,
+      phase: "new",
+      ageMs: 1,
+      drainLeftMs: null,
+    });
     say({ type: "report", report: new FakePlane().report() });
   });
-  await new Promise<void>((resolve) => data.listen(dataSocket(directory), resolve));
+  await new Promise<void>((resolve) => data.listen(dataSocket(directory, PID), resolve));
   const config = `version: 1
 lan: { interfaces: [lan0] }
 wans: { fibre: { interface: fibre0, gateway: 10.1.0.1 } }
@@ -88,6 +99,7 @@ directories: { run: ${directory}, state: ${directory} }`;
     kernel: { ip, nft, reconciler },
     monitor,
     serverAddresses: ["198.51.100.1"],
+    goOn: () => undefined,
     dataArgv: ["/nothing/of/this/name"],
     clock: new ManualClock(),
     log,

@@ -12,7 +12,7 @@ import type { RouterConfig } from "../config/router.ts";
 import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
-import type { DataReport } from "../control/messages.ts";
+import type { DataReport, Orders } from "../control/messages.ts";
 import { Observer } from "../control/observer.ts";
 import { Rates } from "../control/rates.ts";
 import { usualWorkers } from "../control/shard.ts";
@@ -45,6 +45,10 @@ export interface RouterControlDeps {
 const COUNT_EVERY_MS = 1000;
 /** Time for the answer to the request that asked for it (ms). */
 const GO_ON_AFTER_MS = 100;
+
+/** For flows that are there already no carrier need be kept warm: one for each thread is enough. */
+const withFewCarriers = (orders: Orders): Orders =>
+  orders.role === "router" ? { ...orders, carriers: Math.min(orders.carriers, orders.workers) } : orders;
 
 type Problems = StatusReport["problems"];
 
@@ -89,6 +93,8 @@ export class RouterControl {
       runDirectory: config.directories.run,
       drainLimitMs: config.relay.drain,
       isReady: ({ intercepting }) => intercepting !== null,
+      whileWaiting: (orders) => orders,
+      whileDraining: withFewCarriers,
       argv: dataArgv,
       clock,
       log,

@@ -54,6 +54,9 @@ export class ServerControl {
       runDirectory: config.directories.run,
       drainLimitMs: config.relay.drain,
       isReady: () => true,
+      // Or a router would find, instead of its session, a process that knows nothing of it.
+      whileWaiting: (orders) => (orders.role === "server" ? { ...orders, listen: [] } : orders),
+      whileDraining: (orders) => orders,
       argv: dataArgv,
       clock,
       log,

@@ -7,7 +7,10 @@ export class FakePlane implements DataPlane {
   readonly tell: (event: DataMessage) => void;
   /** Said instead of carrying out orders. */
   failure: Error | undefined;
+  draining = false;
   stopped = false;
+  /** Flows that its one session has. */
+  flows = 0;
 
   constructor(tell: (event: DataMessage) => void = () => undefined) {
     this.tell = tell;
@@ -25,7 +28,7 @@ export class FakePlane implements DataPlane {
       rssBytes: 1,
       heldBytes: 0,
       limitBytes: 0,
-      sessions: [],
+      sessions: this.flows === 0 ? [] : [sessionWith(this.flows)],
       counts: { opened: this.orders.length, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
       bytesIn: 0,
       bytesOut: 0,
@@ -35,6 +38,10 @@ export class FakePlane implements DataPlane {
       trouble: null,
       peerLeaves: false,
     };
+  }
+
+  async drain(): Promise<void> {
+    this.draining = true;
   }
 
   async stop(): Promise<void> {
@@ -55,4 +62,18 @@ export const ordersWith = (carriers: number): Orders => ({
   graceMs: 60_000,
   workers: 1,
   ports: null,
+});
+
+const sessionWith = (flows: number): DataReport["sessions"][number] => ({
+  id: "00".repeat(16),
+  peer: "peer",
+  label: "label",
+  ageMs: 0,
+  wasUp: true,
+  outageMs: null,
+  graceLeftMs: null,
+  flows,
+  parked: flows,
+  bulk: 0,
+  carriers: [],
 });

@@ -13,6 +13,7 @@ serveShard<Told, string>(parentPort, (tell) => {
   return {
     configure: (orders) => plane.configure(orders),
     report: async () => plane.report(),
+    drain: () => plane.drain(),
     stop: () => (lingers ? new Promise<void>(() => setInterval(() => undefined, 1000)) : plane.stop()),
     take: (what) => {
       tell(what);
