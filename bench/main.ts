@@ -34,20 +34,20 @@ async function measure(options: Options): Promise<number> {
   if (options.out !== undefined) await write(options.out, []);
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
+    process.on(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
   }
   const rows: Row[] = [];
   const versions = new Set<string>();
   for (const bench of options.benches) {
-    rows.push(rowOf(bench.id, await run(bench, options, versions, stopped.signal)));
     if (stopped.signal.aborted) break;
+    rows.push(rowOf(bench.id, await run(bench, options, versions, stopped.signal)));
     // As it comes: the rows that are there outlive whatever ends us.
     if (options.out !== undefined) await write(options.out, rows);
   }
   for (const line of tableOf(rows)) writeLine(line);
   writeLine();
   writeLine(`${type()} ${release()}, ${cpus().length} cores; ${[...versions].join(", ")}`);
-  return rows.every(({ ok }) => ok) ? EXIT.ok : EXIT.failure;
+  return rows.length === options.benches.length && rows.every(({ ok }) => ok) ? EXIT.ok : EXIT.failure;
 }
 
 /** One measurement, in bounded time; nothing of it is left afterwards. */
@@ -76,19 +76,35 @@ async function run(
     uses: (version) => versions.add(version),
     say: (line) => say(`${bench.id}: ${line}`),
   });
-  try {
-    return await Promise.race([running, end.promise]);
-  } catch (error) {
-    return failed(messageOf(error));
-  } finally {
-    clearTimeout(late);
-    stopped.removeEventListener("abort", stop);
-    await closer.close();
-    // It may have been in the middle of building something: that is undone once it is there.
-    await running.catch(() => undefined);
-    await closer.close();
-    say(`${bench.id}: took ${Math.round((performance.now() - startedAt) / 1000)} s`);
-  }
+  const outcome = await Promise.race([running, end.promise]).catch((error: unknown) =>
+    failed(messageOf(error)),
+  );
+  clearTimeout(late);
+  stopped.removeEventListener("abort", stop);
+  const left = await undo(closer, running);
+  say(`${bench.id}: took ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  return { ...outcome, failures: [...outcome.failures, ...left] };
+}
+
+/** Takes away whatever was built, and tells what could not be: the next measurement would have it beside it. */
+async function undo(closer: Closer, running: Promise<unknown>): Promise<readonly string[]> {
+  const failures: string[] = [];
+  const close = (): Promise<void> =>
+    closer
+      .close()
+      .catch((error: unknown) => void failures.push(`left something behind: ${reasonsOf(error)}`));
+  await close();
+  // It may have been in the middle of building something: that is undone once it is there.
+  await running.catch(() => undefined);
+  await close();
+  return [...new Set(failures)];
+}
+
+/** What each part that did not stop said. */
+function reasonsOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonsOf).join("; ");
+  const cause = error instanceof Error && error.cause !== undefined ? `: ${reasonsOf(error.cause)}` : "";
+  return messageOf(error) + cause;
 }
 
 const failed = (why: string): Outcome => ({ rounds: [], figures: [], failures: [why] });

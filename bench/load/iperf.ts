@@ -48,8 +48,9 @@ const failed = z.object({ error: z.string() });
 export async function transfer(stand: Stand, load: Transfer): Promise<Moved> {
   const { clients = 1 } = load;
   const ports = Array.from({ length: clients }, (_, index) => IPERF_PORT + index);
-  const servers = await Promise.all(ports.map((port) => serve(stand, port)));
+  const servers: Child[] = [];
   try {
+    for (const port of ports) servers.push(await serve(stand, port));
     const before = await look(stand, load);
     const reports = await Promise.all(ports.map((port) => ask(stand, port, load)));
     const after = await look(stand, load);
@@ -79,6 +80,7 @@ async function serve({ lab, way, name }: Stand, port: number): Promise<Child> {
     child.stdout?.resume();
     return child;
   }
+  child.kill("SIGKILL");
   throw new SennitError("kernel", "bench-load", `${name}: iperf3 does not start on the web host`);
 }
 
