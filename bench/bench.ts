@@ -38,5 +38,7 @@ export interface Bench {
   readonly id: BenchId;
   /** What it measures, in one line. */
   readonly about: string;
+  /** Runs only when it is asked for: what takes too long for the whole set. */
+  readonly onlyWhenAsked?: true;
   run(context: Context): Promise<Outcome>;
 }

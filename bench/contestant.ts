@@ -18,6 +18,8 @@ export interface Running {
   readonly way: Way;
   /** The last of what it said, for when something fails. */
   log(): Promise<string>;
+  /** Settles when it uses all WANs again after a fault; what is not said needs no time. */
+  settled?(): Promise<unknown>;
 }
 
 /** A program that brings the traffic of a LAN over several WANs to a server and on to the internet: Sennit or a peer. */

@@ -41,7 +41,10 @@ const MOST = { rounds: 1000, seconds: 60 } as const;
 export function readOptions(args: readonly string[], all: readonly Bench[]): Options {
   const values = parse(args);
   return {
-    benches: values.only === undefined ? all : chosen(values.only.join(","), all),
+    benches:
+      values.only === undefined
+        ? all.filter(({ onlyWhenAsked }) => onlyWhenAsked !== true)
+        : chosen(values.only.join(","), all),
     list: values.list ?? false,
     help: values.help ?? false,
     out: values.out,

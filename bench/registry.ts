@@ -5,6 +5,13 @@ import { bulk8, bulkDown, bulkUp } from "./ids/bulk.ts";
 import { cpuPerGb } from "./ids/cpu.ts";
 import { firstByte } from "./ids/firstbyte.ts";
 import { idleFlows } from "./ids/idleflows.ts";
+import { flaps } from "./ids/flaps.ts";
+import { many } from "./ids/many.ts";
+import { natReboot } from "./ids/natreboot.ts";
+import { outage } from "./ids/outage.ts";
+import { pathReturn } from "./ids/return.ts";
+import { smallNat } from "./ids/smallnat.ts";
+import { stall } from "./ids/stall.ts";
 import { bulk512 } from "./ids/streams.ts";
 import { workers } from "./ids/workers.ts";
 
@@ -20,4 +27,11 @@ export const BENCHES: readonly Bench[] = [
   firstByte,
   accept,
   idleFlows,
+  stall,
+  pathReturn,
+  outage,
+  natReboot,
+  flaps,
+  many,
+  smallNat,
 ];

@@ -1,7 +1,7 @@
 import { table } from "../src/cli/output.ts";
 import type { Bench, Figure, Outcome } from "./bench.ts";
 import { median } from "./statistics.ts";
-import { describeTarget, meets, TARGETS, type BenchId, type Target } from "./targets.ts";
+import { describeTarget, exceeded, meets, TARGETS, type BenchId, type Target } from "./targets.ts";
 
 /** One measurement's line in the file and in the table. */
 export interface Row {
@@ -21,8 +21,9 @@ export interface Row {
 }
 
 /** Judges what a measurement found by its target. */
-export function rowOf(id: BenchId, { rounds, figures, failures }: Outcome): Row {
+export function rowOf(id: BenchId, { rounds, figures, ...outcome }: Outcome): Row {
   const target: Target = TARGETS[id];
+  const failures = [...outcome.failures, ...exceeded(target, rounds, figures)];
   const value = median(rounds);
   return {
     id,
@@ -61,9 +62,10 @@ export function tableOf(rows: readonly Row[]): readonly string[] {
 
 /** What can be asked for. */
 export function listOf(benches: readonly Bench[]): readonly string[] {
-  const rows = benches.map(({ id, about }) => {
+  const rows = benches.map(({ id, about, onlyWhenAsked }) => {
     const target: Target = TARGETS[id];
-    return [id, about, `${describeTarget(target)} ${target.unit}`];
+    const bound = `${describeTarget(target)} ${target.unit}`;
+    return [id, onlyWhenAsked ? `${about}; only when asked for` : about, bound];
   });
   return table(["id", "what it measures", "target"], rows);
 }

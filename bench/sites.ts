@@ -25,3 +25,14 @@ export async function unshaped(): Promise<Site> {
 export async function cascade(): Promise<Site> {
   return { topology: await loadTopology("cascade"), wans: ["fibre", "lte"], client: "users" };
 }
+
+/** `cascade` with boxes of the cheapest kind at both WANs: they hold as many connections, and refuse all others. */
+export async function cascadeOfSmallNats(maxEntries: number): Promise<Site> {
+  const { topology, ...site } = await cascade();
+  const hosts = { ...topology.hosts };
+  for (const [name, host] of Object.entries(hosts)) {
+    if (name.startsWith("cpe-") && host.nat !== undefined)
+      hosts[name] = { ...host, nat: { ...host.nat, maxEntries } };
+  }
+  return { ...site, topology: { ...topology, name: "small-nats", hosts } };
+}

@@ -46,6 +46,11 @@ export class Stand {
     return this.#running.log();
   }
 
+  /** Waits until the contestant uses all WANs again. */
+  async settled(): Promise<void> {
+    await this.#running.settled?.();
+  }
+
   /** Takes it all away. */
   close(): Promise<void> {
     return this.#closer.close();

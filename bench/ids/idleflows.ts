@@ -77,11 +77,14 @@ async function withFlows(stand: Stand): Promise<Memory> {
       together: TOGETHER,
       bytes: BYTES,
     };
-    await users.ask({ kind: "open", ...all }, flowsAnswer);
+    const { failed, why: refused } = await users.ask({ kind: "open", ...all }, flowsAnswer);
+    if (failed > 0)
+      throw new SennitError("peer", "bench-load", `${failed} flows were not opened: ${refused}`);
     const memory = memoryOf(stand);
-    const { open } = await users.ask({ kind: "check", every: CHECK_EVERY, bytes: BYTES }, flowsAnswer);
+    const check = { kind: "check", every: CHECK_EVERY, bytes: BYTES };
+    const { open, why } = await users.ask(check, flowsAnswer);
     if (open === FLOWS) return memory;
-    throw new SennitError("peer", "bench-load", `of ${FLOWS} flows only ${open} were left`);
+    throw new SennitError("peer", "bench-load", `of ${FLOWS} flows only ${open} were left: ${why}`);
   } finally {
     await users.stop();
     await echo.stop();

@@ -27,10 +27,11 @@ export class Helper {
     });
   }
 
-  /** Starts `bench/load/NAME.ts`. */
-  static async start(lab: Lab, host: string, name: string): Promise<Helper> {
+  /** Starts `bench/load/NAME.ts`; `wrapper` comes before its command line. */
+  static async start(lab: Lab, host: string, name: string, wrapper: readonly string[] = []): Promise<Helper> {
     const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
-    const child = await lab.start(host, [process.execPath, ...process.execArgv, file], {
+    const [program, ...args] = [...wrapper, process.execPath, ...process.execArgv, file];
+    const child = await lab.start(host, [program, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
     });
     if (child.stdout === null) throw new SennitError("bug", "bench-helper", "a helper without a voice");

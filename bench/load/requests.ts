@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { quantile } from "../statistics.ts";
 
@@ -13,6 +14,8 @@ export const requestsErrand = z.strictObject({
   /** It ends after as many, or as soon as so much time has passed, whichever is first. */
   count: z.int().positive(),
   ms: z.number().positive(),
+  /** How many begin in a second, however long the others take; then `together` does not count. */
+  perSecond: z.number().positive().optional(),
 });
 export type RequestsErrand = z.output<typeof requestsErrand>;
 
@@ -21,7 +24,7 @@ export const requestsAnswer = z.strictObject({
   /** From the first SYN to the last connection closed. */
   ms: z.number(),
   /** From connect() to the first byte of the answer. */
-  firstByteMs: z.strictObject({ p50: z.number(), p99: z.number() }),
+  firstByteMs: z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number() }),
 });
 export type RequestsAnswer = z.output<typeof requestsAnswer>;
 
@@ -33,15 +36,32 @@ const LIMIT_MS = 10_000;
 /** Does one errand. Rejects as soon as one request is not answered as it must be. */
 export async function makeRequests(errand: RequestsErrand): Promise<RequestsAnswer> {
   const startedAt = performance.now();
-  const end = startedAt + errand.ms;
+  const times = await (errand.perSecond === undefined ? inTurn(errand) : inTime(errand, errand.perSecond));
+  const [p50, p95, p99] = [quantile(times, 0.5), quantile(times, 0.95), quantile(times, 0.99)];
+  return { answered: times.length, ms: performance.now() - startedAt, firstByteMs: { p50, p95, p99 } };
+}
+
+/** A new one as soon as one is done. */
+async function inTurn(errand: RequestsErrand): Promise<number[]> {
+  const end = performance.now() + errand.ms;
   const times: number[] = [];
   let left = errand.count;
   const work = async (): Promise<void> => {
     while (left-- > 0 && performance.now() < end) times.push(await request(errand));
   };
   await Promise.all(Array.from({ length: errand.together }, work));
-  const firstByteMs = { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
-  return { answered: times.length, ms: performance.now() - startedAt, firstByteMs };
+  return times;
+}
+
+/** A new one when its time has come. */
+async function inTime(errand: RequestsErrand, perSecond: number): Promise<number[]> {
+  const startedAt = performance.now();
+  const count = Math.min(errand.count, Math.floor((errand.ms * perSecond) / 1000));
+  const begin = async (_: unknown, index: number): Promise<number> => {
+    await sleep(startedAt + (index * 1000) / perSecond - performance.now());
+    return request(errand);
+  };
+  return Promise.all(Array.from({ length: count }, begin));
 }
 
 /** Milliseconds until the first byte; settles when the connection is closed. */

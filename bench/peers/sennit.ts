@@ -1,12 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { messageOf, SennitError } from "../../src/base/errors.ts";
 import { VERSION } from "../../src/base/version.ts";
-import { Pair } from "../../src/lab/pair.ts";
+import { bonded, Pair } from "../../src/lab/pair.ts";
 import { readFile } from "node:fs/promises";
 import { SERVER, SERVER_PORT, WEB, type Contestant } from "../contestant.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/sennit", import.meta.url));
 const LOG_TAIL_CHARACTERS = 600;
+/** After the worst that is done to it. */
+const SETTLE_LIMIT_MS = 60_000;
 
 /** Sennit itself: router and server, started as a user would start them, with all carriers up before the load comes. */
 export const sennit = sennitAs("sennit");
@@ -39,6 +41,7 @@ export function sennitAs(name: string, relay: object = {}): Contestant {
       return {
         way: { client, address: WEB.address, wrapper: [], crossesServer: true },
         log,
+        settled: () => pair.until("router", bonded, SETTLE_LIMIT_MS),
       };
     },
   };
