@@ -107,6 +107,7 @@ export class Carrier implements Lane {
   #gathering = false;
   #user: CarrierUser | undefined;
   #closed = false;
+  #wasMptcp = false;
   #cancelLinger: (() => void) | undefined;
 
   constructor(options: CarrierOptions) {
@@ -216,8 +217,17 @@ export class Carrier implements Lane {
     return this.flows.delete(flow);
   }
 
+  /**
+   * Whether it was Multipath TCP and is no more: the kernel may acknowledge and drop what comes on such a connection
+   * (docs/operations.md).
+   */
+  get hasFallenBack(): boolean {
+    return this.#wasMptcp && this.#info()?.mptcp === false;
+  }
+
   /** Brings `rate` up to date; to be called once a second. */
   tick(): void {
+    this.#wasMptcp ||= this.#info()?.mptcp === true;
     const bytes = this.bytesIn + this.bytesOut;
     this.rate = (this.rate + bytes - this.#ratedBytes) / 2;
     this.#ratedBytes = bytes;

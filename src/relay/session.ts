@@ -6,8 +6,8 @@ import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame, PathFrame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
-import { Farewells } from "./farewells.ts";
 import { Flow, type FlowEnd, type FlowHost } from "./flow.ts";
+import { FlowIds } from "./flowids.ts";
 import { GRACE_MS } from "./limits.ts";
 import { Insistence } from "./insistence.ts";
 import { Lanes } from "./lanes.ts";
@@ -16,6 +16,7 @@ import type { LocalEnd } from "./localend.ts";
 import { PACE_TICK_MS } from "./pace.ts";
 import { pickCarrier } from "./pick.ts";
 import { Receipts } from "./receipts.ts";
+import { careFor } from "./care.ts";
 
 export interface SessionOptions {
   /** 16 bytes, chosen by the dialling side. */
@@ -39,13 +40,8 @@ export interface SessionOptions {
 
 /** How long consumed bytes may wait to be acknowledged (ms). */
 const ACK_DELAY_MS = 25;
-/** A silent carrier is asked for a sign of life: well below the 30 s that the meanest NATs keep an idle entry for. */
-const PING_AFTER_MS = 15_000;
-/** Silence that ends a carrier (ms): the kernel has had time for several retransmissions over any WAN by then. */
-const DEAD_AFTER_MS = 45_000;
 /** Seconds that a new flow waits for an answer while there is no peer to give it. */
 const UNANSWERED_TICKS = 2;
-const MAX_FLOW_ID = 0xffff_ffff;
 
 export interface SessionCounts {
   opened: number;
@@ -74,7 +70,7 @@ export class Session implements FlowHost, CarrierUser {
   readonly #receipts = new Receipts();
   readonly #lanes = new Lanes(this.#carriers, this.#receipts);
   readonly #insistence = new Insistence(this.#receipts, () => this.#speaking);
-  readonly #gone = new Farewells();
+  readonly #ids: FlowIds;
   readonly #ackDue = new Set<Flow>();
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
@@ -86,15 +82,14 @@ export class Session implements FlowHost, CarrierUser {
   #peerInstance: Buffer | undefined;
   #peerLeaves = false;
   #lonelySince: number;
-  #nextId: number;
   #pastBytesIn = 0;
   #pastBytesOut = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.id = options.id;
+    this.#ids = new FlowIds(options.dialled);
     this.#log = options.log;
-    this.#nextId = this.#firstId;
     this.startedAt = this.#lonelySince = options.clock.now();
   }
 
@@ -175,7 +170,15 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#flows.size >= this.#options.maxFlows || this.exhausted) {
       throw new SennitError("network", "busy", `no more beside ${this.#flows.size} flows`);
     }
-    const flow = this.#add(new Flow(this.#freeId(), target, cls, true, this));
+    const flow = this.#add(
+      new Flow(
+        this.#ids.take((id) => this.#flows.has(id)),
+        target,
+        cls,
+        true,
+        this,
+      ),
+    );
     flow.open();
     this.#liveness.opened(this.#options.clock.now(), this.#heardAt);
     flow.attach(local);
@@ -235,7 +238,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#flows.delete(flow.id);
     this.#ackDue.delete(flow);
     if (flow.pace.isActive) this.#options.budget.active--;
-    this.#gone.add(flow.id);
+    this.#ids.ended(flow.id);
     const carrier = this.#lanes.forget(flow);
     if (end !== "done") this.counts[end]++;
     if (lastWord === undefined) return;
@@ -362,15 +365,14 @@ export class Session implements FlowHost, CarrierUser {
 
   #onOpen(frame: Frame & { kind: "open" }, carrier: Carrier): void {
     const { flow: id, target, cls, window } = frame;
-    const ours = id % 2 === (this.#options.dialled ? 1 : 0);
-    if (ours) {
+    if (this.#ids.isOurs(id)) {
       carrier.close(
         new SennitError("peer", "bad-flow-id", `the peer opened flow ${id}, which is not its to open`),
       );
       return;
     }
     // Said again because the carrier of the first was lost, or that first one, late.
-    if (this.#flows.has(id) || this.#gone.has(id)) return;
+    if (this.#flows.has(id) || this.#ids.hasEnded(id)) return;
     const flow = this.#add(new Flow(id, target, cls, false, this));
     this.#lanes.board(flow, carrier);
     flow.onOpened(window);
@@ -382,7 +384,7 @@ export class Session implements FlowHost, CarrierUser {
     const flow = this.#flows.get(frame.flow);
     if (flow === undefined) {
       // An OPEN that comes after its RESET, on a slower carrier, opens nothing.
-      if (frame.kind === "reset") this.#gone.add(frame.flow);
+      if (frame.kind === "reset") this.#ids.ended(frame.flow);
       else if (frame.kind !== "ack") this.#strange(frame.flow, carrier);
       return;
     }
@@ -422,8 +424,8 @@ export class Session implements FlowHost, CarrierUser {
 
   /** Something for a flow that is not here: late when it was here, else the peer must learn that nobody listens. */
   #strange(id: number, carrier: Carrier): void {
-    if (this.#gone.has(id)) return;
-    this.#gone.add(id);
+    if (this.#ids.hasEnded(id)) return;
+    this.#ids.ended(id);
     this.#insistence.say({ kind: "reset", flow: id, reason: ResetReason.UNKNOWN_FLOW }, carrier);
   }
 
@@ -432,20 +434,6 @@ export class Session implements FlowHost, CarrierUser {
     this.#options.budget.active++;
     this.counts.opened++;
     return flow;
-  }
-
-  get #firstId(): number {
-    return this.#options.dialled ? 1 : 2;
-  }
-
-  #freeId(): number {
-    for (;;) {
-      const id = this.#nextId;
-      this.#nextId = id + 2 > MAX_FLOW_ID ? this.#firstId : id + 2;
-      if (this.#flows.has(id)) continue;
-      this.#gone.delete(id);
-      return id;
-    }
   }
 
   readonly #flushAcks = (): void => {
@@ -517,15 +505,9 @@ export class Session implements FlowHost, CarrierUser {
 
   #look(carrier: Carrier, now: number): void {
     carrier.tick();
-    const silent = now - carrier.heardAt;
-    const isOwed = this.#receipts.isOwed(carrier);
-    if (silent > DEAD_AFTER_MS) {
-      carrier.close(
-        new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`),
-      );
-    } else if (isOwed || carrier.hasMoved || silent > PING_AFTER_MS) carrier.ping();
-    // Not before the peer's GOAWAY: until then an OPEN may be on its way.
-    else if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) carrier.close();
+    const care = careFor(carrier, now, this.#receipts.isOwed(carrier));
+    if (care === "ping") carrier.ping();
+    else if (care !== undefined) carrier.close(care === "close" ? undefined : care);
   }
 
   get #hasExpired(): boolean {

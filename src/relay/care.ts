@@ -1,0 +1,23 @@
+import { SennitError } from "../base/errors.ts";
+import type { Carrier } from "./carrier.ts";
+
+/** A silent carrier is asked for a sign of life: well below the 30 s that the meanest NATs keep an idle entry for. */
+const PING_AFTER_MS = 15_000;
+/** Silence that ends a carrier (ms): the kernel has had time for several retransmissions over any WAN by then. */
+const DEAD_AFTER_MS = 45_000;
+
+/** What a carrier needs: to be asked for a sign of life, to be closed in good order, or to be given up for that reason. */
+export type Care = "ping" | "close" | SennitError | undefined;
+
+/** Looks at a carrier, once a second. `isOwed`: something that was said on it is not known to be heard. */
+export function careFor(carrier: Carrier, now: number, isOwed: boolean): Care {
+  const silent = now - carrier.heardAt;
+  if (silent > DEAD_AFTER_MS)
+    return new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`);
+  if (carrier.hasFallenBack)
+    return new SennitError("network", "fell-back", "something on the way took Multipath TCP out of it");
+  if (isOwed || carrier.hasMoved || silent > PING_AFTER_MS) return "ping";
+  // Not before the peer's GOAWAY: until then an OPEN may be on its way.
+  if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) return "close";
+  return undefined;
+}
