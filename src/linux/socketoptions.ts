@@ -99,6 +99,7 @@ export function openListenSocket(options: ListenOptions): number {
     if (options.shared === true) setInt(fd, SO_REUSEPORT, 1);
     // One bit for both families: the kernel keeps it in the socket, not in the address family's part.
     if (options.transparent === true) setInt(fd, IP_TRANSPARENT, 1);
+    if (options.notSentLowat !== undefined) setInt(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
     bindTo(fd, options.local);
   });
 }

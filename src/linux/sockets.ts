@@ -66,6 +66,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** Milliseconds of silence after which the kernel probes the other end of an accepted connection. */
   readonly keepAliveIdleMs?: number;
+  /** Bytes not yet sent that the kernel accepts, on each subflow as well, before it makes us wait (TCP_NOTSENT_LOWAT). */
+  readonly notSentLowat?: number;
   /** Told when accept(2) fails (EMFILE, ENOBUFS): the listener goes on, the connection waits or is lost. */
   readonly onError?: (error: SennitError) => void;
 }

@@ -14,6 +14,12 @@ const HANDSHAKE_MS = 10_000;
 /** Handshakes under way at a time. A flood of silent connections takes these places, for ten seconds each, and no more. */
 const MAX_HANDSHAKES = 1024;
 
+/**
+ * Unsent bytes that the kernel takes, on each subflow: what was lost on one that is dead is sent again behind those of
+ * another, which is to be soon on a slow one as well.
+ */
+const NOTSENT_LOWAT_BYTES = 256 * 1024;
+
 export interface DoorOptions {
   readonly sockets: Sockets;
   readonly clock: Clock;
@@ -39,8 +45,10 @@ export class Door {
     const onError = (error: SennitError): void => log.error({ code: error.code }, "cannot accept");
     try {
       for (const local of endpoints) {
-        const options = { transport: "mptcp", local, shared: true, onError } as const;
-        const listener = await sockets.listen(options, this.#onConnection);
+        const listener = await sockets.listen(
+          { transport: "mptcp", local, shared: true, notSentLowat: NOTSENT_LOWAT_BYTES, onError },
+          this.#onConnection,
+        );
         this.#listeners.push(listener);
         log.info({ local: formatEndpoint(listener.local) }, "listening for routers");
       }

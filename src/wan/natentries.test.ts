@@ -6,7 +6,9 @@ test("what is over is kept for two minutes, way by way", () => {
   entries.spend("fibre", 0);
   entries.spend("fibre", 60_000);
   entries.spend("lte", 60_000);
-  expect([entries.kept("fibre", 60_000), entries.kept("lte", 60_000), entries.kept("dsl", 0)]).toEqual([2, 1, 0]);
+  expect([entries.kept("fibre", 60_000), entries.kept("lte", 60_000), entries.kept("dsl", 0)]).toEqual([
+    2, 1, 0,
+  ]);
   expect(entries.kept("fibre", 120_000)).toBe(1);
   expect(entries.kept("fibre", 180_000)).toBe(0);
 });

@@ -217,6 +217,25 @@ describe("a subflow that is dead", () => {
     ]);
   });
 
+  test("is one on which nothing comes though much is to come, where nothing came for long before", () => {
+    const world = new World();
+    const spread = "all" as const;
+    const look = (now: number, lteHeardAt: number): string[] => {
+      const lte = subflow(LTE, "well", { port: 7, heardAt: lteHeardAt });
+      const fibre = subflow(FIBRE, "well", { port: 8, heardAt: now });
+      return world.decide(now, sight([fibre, lte], { spread })).filter(isChange);
+    };
+    expect([look(20_000, 0), look(21_400, 0)]).toEqual([[], []]);
+    expect(look(21_500, 0)).toEqual(["leave lte", "join lte"]);
+    // The next one was heard when it joined.
+    const again = (now: number): string[] => {
+      const lte = subflow(LTE, "well", { port: 9, heardAt: 21_550 });
+      const fibre = subflow(FIBRE, "well", { port: 8, heardAt: now });
+      return world.decide(now, sight([fibre, lte], { spread })).filter(isChange);
+    };
+    expect([again(21_600), again(60_000)]).toEqual([[], []]);
+  });
+
   test("beside another on the same way is ended alone", () => {
     const world = new World();
     const seen = sight([dead(FIBRE), subflow(FIBRE, "well", { heardAt: 500 }), subflow(LTE)]);

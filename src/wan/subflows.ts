@@ -43,8 +43,18 @@ export const SETTLED_MS = 3000;
 const PAUSES_MS = [3000, 3000, 5000, 10_000] as const;
 /** Where others came through since, the pause is no longer than this (ms). */
 const LEAST_PAUSE_MS = 1000;
+/** One that was silent for so long (ms) before it was to carry, and that much after, is not heard by the other end. */
+const STALE_MS = 5000;
+const LEFT_OUT_MS = 1500;
+/** Heard within this time (ms): in use. */
+const HEARD_MS = 500;
 /** What worked for less (ms) did not work, and the pauses go on growing. Several times what it takes to see that a way is closed. */
 const CURED_MS = 10_000;
+
+interface Told {
+  readonly backup: boolean;
+  readonly since: number;
+}
 
 interface Case {
   /** Whether there has been a working subflow. */
@@ -74,8 +84,8 @@ export interface Lacking {
 export class CarrierPaths {
   readonly #health: (way: Way) => WayHealth;
   readonly #cases = new Map<string, Case>();
-  /** Whether subflows were made backups, by their local end. */
-  #told = new Map<string, boolean>();
+  /** Subflows that were made backups or not, by their local end. */
+  #told = new Map<string, Told>();
   #lacking: readonly Lacking[] = [];
 
   constructor(health: (way: Way) => WayHealth) {
@@ -98,7 +108,10 @@ export class CarrierPaths {
     this.#forget(sight);
     const gone = subflows.filter(({ subflow }) => subflow.established && !ways.some(isOf(subflow)));
     const working = new Map(
-      ways.map((way) => [way, subflows.filter((one) => isFrom(way)(one) && this.#works(one, way))] as const),
+      ways.map(
+        (way) =>
+          [way, subflows.filter((one) => isFrom(way)(one) && this.#works(one, way, now, sight))] as const,
+      ),
     );
     const anyWorks = [...working.values()].some((mine) => mine.length > 0);
     const upkeep = ways.flatMap((way) => {
@@ -114,7 +127,7 @@ export class CarrierPaths {
       return [{ way, forMs: now - known.lackingSince, repairs: known.repairs }];
     });
     const leaving = gone.map(({ subflow }): PathStep => ({ do: "leave", subflow }));
-    return [...leaving, ...upkeep, ...this.#setBackups(working, this.#normal(sight, working))];
+    return [...leaving, ...upkeep, ...this.#setBackups(now, working, this.#normal(sight, working))];
   }
 
   #caseOf({ localAddress }: Way, now: number): Case {
@@ -183,18 +196,34 @@ export class CarrierPaths {
   }
 
   /** Established, and neither dead itself nor gone with another that was. */
-  #works({ subflow, judgement, heardAt }: Watched, way: Way): boolean {
-    return subflow.established && judgement !== "dead" && !this.#health(way).tcp.gone(heardAt);
+  #works(one: Watched, way: Way, now: number, sight: PathsSight): boolean {
+    const { subflow, judgement, heardAt } = one;
+    if (!subflow.established || judgement === "dead" || this.#health(way).tcp.gone(heardAt)) return false;
+    return !this.#isLeftOut(one, now, sight);
   }
 
-  #setBackups(working: ReadonlyMap<Way, readonly Watched[]>, normal: ReadonlySet<Way>): readonly PathStep[] {
+  /**
+   * Much comes, but nothing here, where nothing has come for long: the word that this is no backup any more may have been
+   * lost, where a NAT has forgotten it, and then neither end sends what the other could miss.
+   */
+  #isLeftOut({ subflow, heardAt }: Watched, now: number, { spread, subflows }: PathsSight): boolean {
+    const told = this.#told.get(keyOf(subflow));
+    if (spread !== "all" || told === undefined || told.backup || now - told.since < LEFT_OUT_MS) return false;
+    return told.since - heardAt >= STALE_MS && subflows.some((other) => now - other.heardAt < HEARD_MS);
+  }
+
+  #setBackups(
+    now: number,
+    working: ReadonlyMap<Way, readonly Watched[]>,
+    normal: ReadonlySet<Way>,
+  ): readonly PathStep[] {
     const steps: PathStep[] = [];
     for (const [way, watched] of working) {
       const backup = !normal.has(way);
       for (const { subflow } of watched) {
         // Backups, too: kernels before 6.7 leave that out of a join, and one more word costs one packet.
-        if (this.#told.get(keyOf(subflow)) === backup) continue;
-        this.#told.set(keyOf(subflow), backup);
+        if (this.#told.get(keyOf(subflow))?.backup === backup) continue;
+        this.#told.set(keyOf(subflow), { backup, since: now });
         steps.push({ do: "set-backup", subflow, backup });
       }
     }

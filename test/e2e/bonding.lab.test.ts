@@ -65,11 +65,14 @@ it.each([
 });
 
 it.each([
-  ["download", "down", download, 45 * MB],
-  ["upload", "up", upload, 24 * MB],
+  ["download", "cut", ["down"], "down", download, 45 * MB],
+  ["upload", "cut", ["down"], "up", upload, 24 * MB],
+  ["download", "silent black hole", ["blackhole"], "down", download, 45 * MB],
+  ["upload", "silent black hole", ["blackhole"], "up", upload, 24 * MB],
+  ["download", "silent black hole without probes", ["blackhole", "block-udp"], "down", download, 45 * MB],
 ] as const)(
-  "the %s survives the cut of the fibre and uses it again",
-  async (name, direction, transfer, size) => {
+  "the %s survives the %s of the fibre and uses it again",
+  async (name, _, faults, direction, transfer, size) => {
     await site.pair.until("router", bonded);
     const progress = { bytes: 0 };
     const past = (share: number) =>
@@ -80,9 +83,9 @@ it.each([
       );
     const cutAndHeal = async (): Promise<void> => {
       await past(0.25);
-      await site.lab.fault("down", "fibre");
+      for (const fault of [...faults].reverse()) await site.lab.fault(fault, "fibre");
       await past(0.5);
-      await site.lab.heal();
+      await site.lab.heal(faults[0]);
       const before = await linkBytes("fibre", direction);
       await until(
         () => linkBytes("fibre", direction),
@@ -91,6 +94,7 @@ it.each([
       );
       // It was this transfer that came back to the fibre, not the next one.
       expect(progress.bytes).toBeLessThan(size);
+      await site.lab.heal();
     };
     const [received] = await Promise.all([transfer(user, size, name, progress), cutAndHeal()]);
     expect(received).toEqual(expected(size, name));
