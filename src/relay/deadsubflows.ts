@@ -57,9 +57,11 @@ export class DeadSubflows {
   onVerdict(session: Carriers, { carrier: number, addressId, verdict }: Frame & { kind: "verdict" }): void {
     if (verdict !== Verdict.DEAD) return;
     const carrier = [...session.carriers].find((one) => one.number === number);
-    for (const subflow of sightsOf(carrier?.info())) {
-      if (carrier !== undefined && this.#addressId(subflow) === addressId) this.#end(carrier, subflow);
-    }
+    if (carrier === undefined) return;
+    const alive = sightsOf(carrier.info()).filter(({ established }) => established);
+    const meant = alive.filter((subflow) => this.#addressId(subflow) === addressId);
+    // With the last one the connection itself would end.
+    if (meant.length < alive.length) for (const subflow of meant) this.#end(carrier, subflow);
   }
 
   #look(): void {

@@ -5,7 +5,7 @@ import type { PathManager } from "../linux/pathmanager.ts";
 import type { ConnectionInfo, Endpoint } from "../linux/sockets.ts";
 import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
-import { CarrierPaths, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
+import { CarrierPaths, type Lacking, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
 import { Watch, type Watched } from "../wan/watch.ts";
 import type { WayHealth } from "../wan/wayhealth.ts";
 import { Verdict } from "../wire/constants.ts";
@@ -88,7 +88,7 @@ export class Subflows {
     }
     // At once, for all: whoever has something to send is not to try it there.
     this.#lookNow();
-    this.#tick();
+    this.#lookAll();
   }
 
   /** Name of the way that quiet carriers use. */
@@ -116,12 +116,21 @@ export class Subflows {
   #tick(): void {
     this.#ticks++;
     for (const carrier of this.#known.keys()) if (carrier.closed) this.#known.delete(carrier);
-    const looks: Look[] = [];
     for (const carrier of this.#options.carriers) {
       if (carrier.transport !== "mptcp") continue;
       const known = this.#known.get(carrier) ?? new Known((way) => this.#options.health.of(way));
       this.#known.set(carrier, known);
-      if (!known.isDue(carrier.bytesIn + carrier.bytesOut, this.#ticks)) continue;
+      known.tick(carrier.bytesIn + carrier.bytesOut, this.#ticks);
+    }
+    this.#lookAll();
+  }
+
+  /** Looks at the carriers that are due, and does what follows. */
+  #lookAll(): void {
+    const looks: Look[] = [];
+    for (const [carrier, known] of this.#known) {
+      if (carrier.closed || !known.lookNow) continue;
+      known.lookNow = false;
       const info = carrier.info();
       known.mptcp = info?.mptcp === true;
       if (info?.mptcp === true) looks.push({ carrier, known, info, subflows: this.#watch(known, info) });
@@ -183,7 +192,8 @@ export class Subflows {
   }
 
   #decide({ carrier, known, subflows }: Look, stripped: ReadonlySet<string>): readonly PathStep[] {
-    const steps = known.paths.decide(this.#options.clock.now(), {
+    const now = this.#options.clock.now();
+    const steps = known.paths.decide(now, {
       subflows,
       ways: this.#waysOf(carrier),
       stripped,
@@ -191,7 +201,9 @@ export class Subflows {
       best: this.#best.name,
     });
     // It has its turn soon, or what it connects is there soon.
-    known.lookNow = known.paths.lacking.some(({ way }) => this.#options.health.of(way).open);
+    const isSoon = ({ way, forMs }: Lacking): boolean =>
+      forMs < SETTLED_MS || now - this.#options.health.of(way).openedAt < SETTLED_MS;
+    known.lookNow = known.paths.lacking.some(isSoon);
     return steps;
   }
 
@@ -269,12 +281,11 @@ class Known {
     this.paths = new CarrierPaths(health);
   }
 
-  isDue(bytes: number, tick: number): boolean {
+  /** With the bytes in both directions so far. */
+  tick(bytes: number, tick: number): void {
     if (tick % (LOAD_TICK_MS / TICK_MS) === 0) this.load.tick(bytes);
-    const due = this.lookNow || this.watch.waiting || bytes !== this.#bytes || tick % IDLE_LOOK_TICKS === 0;
-    this.lookNow = false;
+    this.lookNow ||= this.watch.waiting || bytes !== this.#bytes || tick % IDLE_LOOK_TICKS === 0;
     this.#bytes = bytes;
-    return due;
   }
 
   /** The address's name in the kernel's and the peer's eyes. */

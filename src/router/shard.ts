@@ -84,6 +84,7 @@ export class RouterShard implements Shard, Inlet {
       clock,
       log,
     });
+    this.#ways.onReturn(({ name }) => this.#pool?.retryNow(name));
     this.#ways.start();
     this.#subflows.start();
   }
