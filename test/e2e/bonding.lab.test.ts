@@ -83,7 +83,7 @@ it.each([
       );
     const cutAndHeal = async (): Promise<void> => {
       await past(0.25);
-      for (const fault of [...faults].reverse()) await site.lab.fault(fault, "fibre");
+      for (const fault of faults.toReversed()) await site.lab.fault(fault, "fibre");
       await past(0.5);
       await site.lab.heal(faults[0]);
       const before = await linkBytes("fibre", direction);
