@@ -42,6 +42,14 @@ export class Liveness {
     return true;
   }
 
+  /** Others wait for it in vain. True: ask it now, on every carrier; so that both find out together. */
+  doubt(now: number): boolean {
+    if (this.#waitingSince !== undefined) return false;
+    this.#wait(now);
+    this.#askedAt = this.#askedLastAt = now;
+    return true;
+  }
+
   #wait(since: number | undefined): void {
     this.#waitingSince = since;
     this.#askedAt = undefined;

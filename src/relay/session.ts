@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly onRefused?: (flow: Flow, reason: Refusal) => void;
   /** The peer tells something about the paths under the carriers. */
   readonly onPathFrame?: (frame: PathFrame) => void;
+  /** Somebody has waited for the peer, and it is asked for a sign of life. */
+  readonly onAsking?: () => void;
   /** A carrier came or went, the peer began or ceased to answer, or the wait for a carrier is over. */
   readonly onCarriers?: () => void;
 }
@@ -458,11 +460,18 @@ export class Session implements FlowHost, CarrierUser {
     return last;
   }
 
+  /** Another session with the same peer waits for it: ask it here as well, whether or not somebody waits. */
+  doubt(): void {
+    if (this.#carriers.size === 0 || !this.#liveness.doubt(this.#options.clock.now())) return;
+    for (const carrier of this.#carriers) carrier.ping();
+  }
+
   #checkLiveness(): void {
     const before = this.#liveness.responsive;
     const now = this.#options.clock.now();
     if (this.#liveness.tick(now, this.#heardAt)) {
       for (const carrier of this.#carriers) carrier.ping();
+      this.#options.onAsking?.();
     }
     if (this.#liveness.responsive === before) return;
     this.#log.warn({ answers: !before }, before ? "the peer does not answer" : "the peer answers again");

@@ -248,6 +248,31 @@ describe("a router and a server", () => {
     for (const connection of users) connection.reset();
   });
 
+  test("one user finds out for all shards that the server does not answer", async () => {
+    await server.configure(serverOrders());
+    await router.configure(routerOrders({ workers: 2 }));
+    const usable = async (): Promise<boolean> => (await router.report()).intercepting !== null;
+    await until("all carriers are up", async () =>
+      (await router.report()).sessions.every(({ carriers }) => carriers.length === 2),
+    );
+    await until("connections are taken in", usable);
+    network.setReachability(SERVER.address, "silent");
+    const first = await request();
+    await settle();
+    for (let ms = 0; ms < 3000; ms += 50) {
+      clock.advance(50);
+      await settle(2);
+    }
+    await until("the way in is closed", async () => !(await usable()));
+    expect((await router.report()).trouble).toBe("the server does not answer");
+    network.setReachability(SERVER.address, "reachable");
+    await until("it is open again", () => {
+      clock.advance(50);
+      return usable();
+    });
+    first.reset();
+  });
+
   test("begin anew when the router joins another server", async () => {
     await up();
     const before = (await router.report()).sessions[0]?.carriers.map(({ number }) => number);

@@ -20,7 +20,10 @@ export interface RouterShardPlan {
 }
 
 /** A shard that connections from the LAN are given to. */
-export type InletShard = Shard & Inlet;
+export interface InletShard extends Shard, Inlet {
+  /** Asks the server for a sign of life, as another shard has reason to. */
+  doubt(): void;
+}
 
 export interface DataPlaneDeps {
   readonly sockets: Sockets;
@@ -74,20 +77,29 @@ export class RouterDataPlane implements DataPlane {
     const { sockets, openShard, clock, log } = this.#deps;
     const of = Math.min(workers, carriers);
     const [cells, instance] = [budgetCells(of), randomBytes(PROCESS_BYTES)];
-    const tell = (event: RouterShardEvent): void => this.#onEvent(event);
     this.#shards = Array.from({ length: of }, (_, number) =>
-      openShard({ place: { number, of, budget: { cells, thread: number } }, process: instance, tell }),
+      openShard({
+        place: { number, of, budget: { cells, thread: number } },
+        process: instance,
+        tell: (event) => this.#onEvent(number, event),
+      }),
     );
     const onChange = (): void => this.#deps.tell({ type: "changed" });
     return new Gate({ inlet: new SharedInlet(this.#shards), sockets, clock, log, onChange });
   }
 
-  #onEvent(event: RouterShardEvent): void {
-    if (event.type === "refused") {
-      this.#deps.tell(event);
-      return;
+  #onEvent(number: number, event: RouterShardEvent): void {
+    switch (event.type) {
+      case "refused":
+        this.#deps.tell(event);
+        return;
+      case "asking":
+        // One user is to find out that the server is gone, not one a shard.
+        for (const [other, shard] of this.#shards.entries()) if (other !== number) shard.doubt();
+        return;
+      case "reach":
+        this.#gate?.consider();
+        this.#deps.tell({ type: "changed" });
     }
-    this.#gate?.consider();
-    this.#deps.tell({ type: "changed" });
   }
 }

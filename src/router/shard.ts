@@ -28,7 +28,9 @@ export const PROCESS_BYTES = 8;
 /** What a shard tells: news for control, and what it can carry now. */
 export type RouterShardEvent =
   | Extract<DataMessage, { readonly type: "refused" }>
-  | { readonly type: "reach"; readonly usable: boolean; readonly carriers: number };
+  | { readonly type: "reach"; readonly usable: boolean; readonly carriers: number }
+  /** The server has kept somebody waiting: the other shards are to `doubt` it as well. */
+  | { readonly type: "asking" };
 
 export interface RouterShardDeps {
   readonly place: ShardPlace;
@@ -68,6 +70,7 @@ export class RouterShard implements Shard, Inlet {
       onOpen: (flow) => flow.refuse(Refusal.POLICY),
       onRefused: (flow, reason) => this.#onRefused(flow, reason),
       onCarriers: () => this.#onCarriers(),
+      onAsking: () => deps.tell({ type: "asking" }),
       onPathFrame: (frame) => {
         if (frame.kind === "verdict") this.#subflows.onVerdict(frame);
         else this.#ways.useKey(frame.key);
@@ -103,6 +106,11 @@ export class RouterShard implements Shard, Inlet {
 
   take(connection: Connection): void {
     this.#inlet.take(connection);
+  }
+
+  /** Asks the server for a sign of life, as another shard has reason to. */
+  doubt(): void {
+    this.#session.doubt();
   }
 
   async configure(orders: Orders): Promise<void> {

@@ -1,16 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Orders } from "../control/messages.ts";
-import type { Shard, ShardReport } from "../control/shard.ts";
+import type { ShardReport } from "../control/shard.ts";
 import { serveShard } from "../control/shardport.ts";
 import { ShardThread, type ShardThreadOptions } from "../control/shardthread.ts";
 import type { Connection, Sockets } from "../linux/sockets.ts";
-import type { Inlet } from "../relay/inlet.ts";
+import type { InletShard } from "./dataplane.ts";
 import type { RouterShard, RouterShardEvent } from "./shard.ts";
 
-/** A connection from the LAN on its way into a shard's thread. */
-interface Handover {
-  readonly descriptor: number;
-}
+/** What goes into a shard's thread: a connection from the LAN, or a doubt. */
+type Handover = { readonly type: "connection"; readonly descriptor: number } | { readonly type: "doubt" };
 
 export interface RouterShardThreadOptions extends ShardThreadOptions<RouterShardEvent> {
   /** Where the thread counts the connections that were handed to it and have ended (one Int32). */
@@ -18,7 +16,7 @@ export interface RouterShardThreadOptions extends ShardThreadOptions<RouterShard
 }
 
 /** A router's shard in a thread of its own, as the main thread sees it. */
-export class RouterShardThread implements Shard, Inlet {
+export class RouterShardThread implements InletShard {
   readonly #thread: ShardThread<Handover, RouterShardEvent>;
   readonly #ended: Int32Array;
   #handed = 0;
@@ -52,7 +50,11 @@ export class RouterShardThread implements Shard, Inlet {
       return;
     }
     this.#handed = (this.#handed + 1) | 0;
-    this.#thread.take({ descriptor });
+    this.#thread.take({ type: "connection", descriptor });
+  }
+
+  doubt(): void {
+    this.#thread.take({ type: "doubt" });
   }
 
   configure(orders: Orders): Promise<void> {
@@ -89,8 +91,12 @@ export function serveRouterShard(port: MessagePort, { sockets, ended, create }: 
       report: () => shard.report(),
       drain: () => shard.drain(),
       stop: () => shard.stop(),
-      take: ({ descriptor }) => {
-        const connection = sockets.adopt(descriptor);
+      take: (what) => {
+        if (what.type === "doubt") {
+          shard.doubt();
+          return;
+        }
+        const connection = sockets.adopt(what.descriptor);
         if (connection === undefined) {
           countEnd();
           return;

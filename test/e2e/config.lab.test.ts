@@ -74,7 +74,7 @@ it("tells every mistake in a config with its path, what it found and what is all
       `sennit: ${file}: 3 problems`,
       '  line 8, wans.fibre.role: found "spare"; allowed is active, backup or off',
       '  line 10, wans.lte.interface: found "fibre0", which is wans.fibre.interface already; allowed is a device of its own',
-      '  line 12, relay.speed: found the unknown key "speed"; allowed is carriers or onFailure',
+      '  line 12, relay.speed: found the unknown key "speed"; allowed is carriers, maxCarriers, grace, drain, workers or onFailure',
       "",
     ].join("\n"),
   );
