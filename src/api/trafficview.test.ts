@@ -17,7 +17,7 @@ const carrier: CarrierReport = {
   bytesOut: 0,
   subflows: [],
 };
-const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0 };
+const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0, peerLeaves: false };
 const withSession = (peer: string, id = "s1"): DataReport => ({
   ...nothing,
   sessions: [{ id, peer, label: peer, ageMs: 0, flows: 0, carriers: [carrier], ...quiet }],

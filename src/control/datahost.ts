@@ -35,6 +35,11 @@ export interface DataHostOptions {
 
 /** Milliseconds between looks whether a process that drains has flows left. */
 const DRAIN_LOOK_MS = 500;
+/**
+ * How long a server's process that drains stays for routers that have no flows there, but no other process to go to yet
+ * (ms): they start one first. Gone too early, it would leave them without any carrier for a moment.
+ */
+const FOLLOW_MS = 30_000;
 
 /**
  * The frame of a data process: takes orders from control over a Unix socket. Control may die and come back as often
@@ -168,12 +173,17 @@ export class DataHost {
     await this.#work;
     await this.#plane.drain();
     this.#control?.send({ type: "closed" });
-    this.#timers.push(clock.every(DRAIN_LOOK_MS, () => void this.#endIfEmpty()));
+    const followEnd = clock.now() + FOLLOW_MS;
+    this.#timers.push(clock.every(DRAIN_LOOK_MS, () => void this.#endIfEmpty(followEnd)));
   }
 
-  async #endIfEmpty(): Promise<void> {
+  async #endIfEmpty(followEnd: number): Promise<void> {
     const { sessions } = await this.#plane.report();
-    if (sessions.some(({ flows }) => flows > 0)) return;
+    const waits = this.#options.role === "server" && this.#options.clock.now() < followEnd;
+    const isUsed = sessions.some(
+      ({ flows, carriers, peerLeaves }) => flows > 0 || (waits && carriers.length > 0 && !peerLeaves),
+    );
+    if (isUsed) return;
     this.#options.log.info({}, "drained");
     this.stop();
   }

@@ -114,6 +114,8 @@ const sessionReport = z.object({
   flows: z.int(),
   parked: z.int(),
   bulk: z.int(),
+  /** The other end's data process is being replaced: what is new belongs to another session. */
+  peerLeaves: z.boolean(),
   carriers: z.array(carrierReport),
 });
 
@@ -153,8 +155,6 @@ export const dataReport = z.object({
   unused: z.array(unusedWay),
   /** Why there is no carrier, where there is none. */
   trouble: z.string().nullable(),
-  /** On a router: the server's data process is being replaced, and new flows belong to a new session. */
-  peerLeaves: z.boolean(),
 });
 export type DataReport = z.output<typeof dataReport>;
 

@@ -40,6 +40,7 @@ const session = (id: string): ShardReport["sessions"][number] => ({
   graceLeftMs: null,
   parked: 0,
   bulk: 0,
+  peerLeaves: false,
   carriers: [carrier, carrier, carrier],
 });
 

@@ -18,7 +18,7 @@ export interface Shard {
 /** What it has to say of itself; what it has none of is zero, empty or null. */
 export type ShardReport = Pick<
   DataReport,
-  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "trouble" | "peerLeaves"
+  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "trouble"
 >;
 
 /** Which shard it is. */
@@ -62,7 +62,6 @@ export function joinReports(reports: readonly ShardReport[]): ShardReport {
     bytesOut: sum(({ bytesOut }) => bytesOut),
     unused: joinUnused(reports),
     // Where one gets through, the others' troubles are nobody's yet.
-    peerLeaves: reports.some(({ peerLeaves }) => peerLeaves),
     trouble: reports.every(({ trouble }) => trouble !== null) ? (reports[0]?.trouble ?? null) : null,
   };
 }

@@ -107,6 +107,13 @@ export class Pair {
     await child.exited;
   }
 
+  /** Kills a role's control process, which takes nothing back. */
+  async kill(role: Role): Promise<void> {
+    const child = this.#children.get(role);
+    child?.kill("SIGKILL");
+    await child?.exited;
+  }
+
   /** What the role's API says. Throws `not-running`. */
   status(role: Role): Promise<StatusReport> {
     return new Client(socketPath(join(this.directory, role))).status();

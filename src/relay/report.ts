@@ -15,6 +15,7 @@ export function reportSession(session: Session, now: number, peer: string, label
     flows: session.flows.size,
     parked: session.flows.size - riding(session),
     bulk: session.bulkFlows,
+    peerLeaves: session.peerLeaves,
     carriers: [...session.carriers].map((carrier) => reportCarrier(carrier, now)),
   };
 }

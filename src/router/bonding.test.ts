@@ -29,7 +29,7 @@ const carrier = (number: number, mptcp: boolean, ...wans: readonly Wan[]): Carri
   })),
 });
 
-const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0 };
+const quiet = { wasUp: true, outageMs: null, graceLeftMs: null, parked: 0, bulk: 0, peerLeaves: false };
 
 const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) =>
   bondingProblems({
@@ -45,7 +45,6 @@ const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) 
     enrolments: [],
     unused,
     trouble: null,
-    peerLeaves: false,
   });
 
 test("all is well while carriers use all WANs, and nothing is told of a data process that is gone", () => {

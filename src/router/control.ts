@@ -136,6 +136,7 @@ export class RouterControl {
   /** Leaves everything as it is to a control process of what is installed now, which is to replace the data process. */
   upgrade(): void {
     this.#data.retire();
+    this.#deps.log.info({}, "going on as what is installed now");
     this.#deps.clock.after(GO_ON_AFTER_MS, this.#deps.goOn);
   }
 
@@ -281,7 +282,7 @@ export class RouterControl {
   #onReport(report: DataReport | undefined): Promise<void> {
     this.#report = report;
     // New connections are for the server's new process, which knows another session.
-    if (report?.peerLeaves === true) this.#data.replace();
+    if (report?.sessions.some(({ peerLeaves }) => peerLeaves) === true) this.#data.replace();
     this.#view.update(this.#deps.clock.now(), report, this.#wanOf);
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 !== this.#ports?.v4 || ports?.v6 !== this.#ports?.v6) {

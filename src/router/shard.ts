@@ -135,7 +135,6 @@ export class RouterShard implements Shard, Inlet {
       bytesOut,
       unused: [...this.#subflows.unused],
       trouble: this.#trouble,
-      peerLeaves: this.#session.peerLeaves,
     };
   }
 

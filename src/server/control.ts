@@ -95,6 +95,7 @@ export class ServerControl {
   /** Leaves everything as it is to a control process of what is installed now, which is to replace the data process. */
   upgrade(): void {
     this.#data.retire();
+    this.#deps.log.info({}, "going on as what is installed now");
     this.#deps.clock.after(GO_ON_AFTER_MS, this.#deps.goOn);
   }
 

@@ -108,7 +108,6 @@ export class ServerShard implements Shard {
       bytesOut,
       unused: [],
       trouble: null,
-      peerLeaves: false,
     };
   }
 

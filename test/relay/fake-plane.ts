@@ -36,7 +36,6 @@ export class FakePlane implements DataPlane {
       enrolments: [],
       unused: [],
       trouble: null,
-      peerLeaves: false,
     };
   }
 
@@ -75,5 +74,6 @@ const sessionWith = (flows: number): DataReport["sessions"][number] => ({
   flows,
   parked: flows,
   bulk: 0,
+  peerLeaves: false,
   carriers: [],
 });
