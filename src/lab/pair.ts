@@ -15,8 +15,8 @@ import type { Lab } from "./lab.ts";
 export type Role = "router" | "server";
 
 export interface PairOptions {
-  /** Where routers find the server, HOST:PORT. */
-  readonly endpoint: string;
+  /** Where routers find the server, HOST:PORT; or several such places. */
+  readonly endpoint: string | readonly string[];
   /** What the router's file says of its LAN and WANs. */
   readonly router: { readonly lan: object; readonly wans: object; readonly relay?: object };
   readonly server?: object;
@@ -62,8 +62,7 @@ export class Pair {
       const token = await pair.sennit("server", [
         "server",
         "invite",
-        "--endpoint",
-        options.endpoint,
+        ...[options.endpoint].flat().flatMap((endpoint) => ["--endpoint", endpoint]),
         "--label",
         "lab",
       ]);

@@ -16,24 +16,30 @@ export const WEB = { v4: "203.0.113.80", v6: "2001:db8:80::80" } as const;
 /** What the internet sees of a connection that goes out directly by that WAN. */
 export const PUBLIC = { fibre: "198.51.100.2", lte: "192.0.2.2" } as const;
 export const PORT = 443;
+const WANS = { fibre: { interface: "fibre" }, lte: { interface: "lte" } } as const;
 
-type Host = "users" | "router" | "core" | "server" | "web";
-
-/** The `cascade` lab with a router and its server in it: what every end-to-end test starts from. */
+/** The `cascade` lab, or another, with a router and its server in it: what every end-to-end test starts from. */
 export interface Site {
   readonly lab: Lab;
   readonly pair: Pair;
   /** What router and server write, data processes included. */
   readonly log: LogFile;
   /** TCP as a program on that host has it. */
-  sockets(host: Host): Sockets;
+  sockets(host: string): Sockets;
 }
 
-export type SiteOptions = Pick<PairOptions, "server"> & { readonly relay?: object };
+export interface SiteOptions extends Partial<Pick<PairOptions, "server" | "endpoint">> {
+  readonly relay?: object;
+  /** Of the router's config; those of `cascade` unless told. */
+  readonly wans?: object;
+}
 
 /** Builds the lab and joins router and server; none of the two runs yet. All of it is gone after `closer.close()`. */
-export async function openSite(closer: Closer, options: SiteOptions = {}): Promise<Site> {
-  const lab = await Lab.up("cascade");
+export async function openSite(
+  closer: Closer,
+  { topology = "cascade", ...options }: SiteOptions & { readonly topology?: string } = {},
+): Promise<Site> {
+  const lab = await Lab.up(topology);
   closer.add("lab", () => lab.down());
   return openPair(closer, lab, options);
 }
@@ -45,12 +51,12 @@ export async function openPair(closer: Closer, lab: Lab, options: SiteOptions = 
   const file = join(directory, "log");
   const log = openSync(file, "a");
   closer.add("log", () => closeSync(log));
-  const { server, relay } = options;
+  const { server, relay, wans = WANS, endpoint = `${SERVER.v4}:${PORT}` } = options;
   const pair = await Pair.prepare(lab, {
-    endpoint: `${SERVER.v4}:${PORT}`,
+    endpoint,
     router: {
       lan: { interfaces: ["lan"] },
-      wans: { fibre: { interface: "fibre" }, lte: { interface: "lte" } },
+      wans,
       ...(relay !== undefined && { relay }),
     },
     ...(server !== undefined && { server }),
