@@ -42,10 +42,14 @@ export function relayRouting(ports: RouterIntent["relayPorts"]): Routing {
  * touched.
  */
 export function wanRouting(paths: readonly WanPath[]): Routing {
-  return { rules: paths.flatMap(pathRules), routes: paths.flatMap(pathRoutes) };
+  // Who has an address first of those that can carry is where packets from it go that are not bound to a device.
+  const isBearer = (path: WanPath): boolean =>
+    path === paths.find(({ address }) => address.address === path.address.address);
+  const rules = paths.flatMap((path) => pathRules(path, isBearer(path)));
+  return { rules, routes: paths.flatMap(pathRoutes) };
 }
 
-function pathRules({ wan, index, family, address, twin }: WanPath): readonly Rule[] {
+function pathRules({ wan, index, family, address }: WanPath, isBearer: boolean): readonly Rule[] {
   const table = RT_TABLE_FIRST_WAN + index;
   const from = address.address;
   const bound: Rule = {
@@ -55,7 +59,7 @@ function pathRules({ wan, index, family, address, twin }: WanPath): readonly Rul
     table,
     protocol: PROTOCOL,
   };
-  if (twin) return [bound];
+  if (!isBearer) return [bound];
   return [
     bound,
     {
