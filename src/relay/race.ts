@@ -104,7 +104,11 @@ export class Race {
     if (now - this.#hurriedAt < HURRY_EVERY_MS) return;
     this.#hurriedAt = this.#silentSince = now;
     this.#nextFirstAt = this.#answeredUntil = 0;
-    for (const track of this.#tracks.values()) if (way === undefined || track.way === way) track.hurry();
+    for (const track of this.#tracks.values()) {
+      // One that has only just begun is hurry enough.
+      const isYoung = now - track.lastAt < STAGGER_MS;
+      if (!isYoung && (way === undefined || track.way === way)) track.hurry();
+    }
     this.#step();
   }
 
