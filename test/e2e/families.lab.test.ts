@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => closer.close());
 
-const BYTES = 15_000_000;
+const BYTES = 10_000_000;
 
 it.each([
   ["download", "down", download],

@@ -1,12 +1,18 @@
+import { once } from "node:events";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { StatusReport } from "../../src/api/status.ts";
 import { Closer } from "../../src/base/closer.ts";
-import { hello } from "./http.ts";
+import { expectedSha256 } from "../../src/lab/services/bytes.ts";
+import type { Connection } from "../../src/linux/sockets.ts";
+import { download, hello } from "./http.ts";
 import { openSite, WEB, type Site } from "./site.ts";
+import { until } from "./until.ts";
 
 /*
- *   users --- mikrotik --- router ==fibre==/==lte== core --X-- server      X swallows everything and says nothing
- *                                                    +==== web
+ *   users --- mikrotik --- router ==fibre=Y= cpe-fibre ------- core --X-- server
+ *                                 ==lte===Y= cpe-lte - cgnat ----+==== web
+ *
+ * X or Y swallow everything and say nothing. When the Ys no longer do, both NATs have forgotten all, and have other addresses.
  */
 const closer = new Closer();
 let site: Site;
@@ -35,6 +41,54 @@ it("a server that falls silent is given up within 3 s, and used again when it an
   await site.lab.heal();
   await site.pair.until("router", ({ state }) => state.name === "up");
   expect(await hello(user)).toBe(viaServer);
-  // The carriers were kept, so the one that waited all the time got its answer after all.
+  // What was said is kept, so the one that waited all the time got its answer after all.
   expect(await first).toBe(viaServer);
+});
+
+const MB = 1_000_000;
+const ECHO_PORT = 7;
+const TRANSFER = { bytes: 20 * MB, seed: "outage" } as const;
+
+/** A connection whose other end says again what it hears. */
+async function echoSession(): Promise<Connection> {
+  const local = { address: WEB.v4, port: ECHO_PORT };
+  const listener = await site.sockets("web").listen({ transport: "tcp", local }, ({ stream }) => {
+    stream.on("error", () => undefined).pipe(stream);
+  });
+  closer.add("echo", () => listener.close());
+  const session = await site.sockets("users").dial({ transport: "tcp", remote: local, timeoutMs: 5000 });
+  session.stream.on("error", () => undefined);
+  return session;
+}
+
+async function echo({ stream }: Connection, word: string): Promise<string> {
+  stream.write(word);
+  const [heard] = (await once(stream, "data")) as [Buffer];
+  return heard.toString();
+}
+
+it("flows go on after all WANs were dead and came back behind other addresses", async () => {
+  const resets = (await site.pair.status("router")).flows.reset;
+  const session = await echoSession();
+  expect(await echo(session, "before")).toBe("before");
+  const progress = { bytes: 0 };
+  const { bytes, seed } = TRANSFER;
+  const transfer = download({ from: site.sockets("users"), to: WEB.v4 }, bytes, seed, progress);
+  await until(
+    () => progress.bytes,
+    (seen) => seen > bytes / 4,
+  );
+  const from = site.log.lines.length;
+  await Promise.all(["fibre", "lte"].map((wan) => site.lab.fault("blackhole", wan)));
+  const answer = echo(session, "said into the void");
+  // The router has noticed: it looks for a way.
+  await site.log.until(({ msg }) => msg === "carrier not established", from, 15_000);
+  await site.lab.fault("public-address", "cpe-fibre");
+  await site.lab.fault("public-address", "cgnat");
+  expect(progress.bytes).toBeLessThan(bytes);
+  await site.lab.heal("blackhole");
+
+  expect(await answer).toBe("said into the void");
+  expect(await transfer).toEqual({ bytes, sha256: expectedSha256(bytes, seed) });
+  expect((await site.pair.status("router")).flows.reset).toBe(resets);
 });
