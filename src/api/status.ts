@@ -43,6 +43,8 @@ export const wanSchema = z.object({
   state: stateOf(["up", "down", "unknown"]),
   /** Why it is in this state, for people: "no carrier", "no address". */
   reason: z.string().nullable(),
+  /** What connections and probes over it tell; null where there are none. */
+  health: z.enum(["up", "suspect", "dead", "unknown"]).nullable(),
   /** At most one per family, as a rule. */
   addresses: z.array(z.string()),
   gateways: z.array(z.string()),

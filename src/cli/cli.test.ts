@@ -144,9 +144,9 @@ describe("status", () => {
   test("one is one, not several", () => {
     const [session] = sampleStatus.sessions;
     const data = { ...sampleStatus.data, restarts: 1 };
-    const sessions = session === undefined ? [] : [{ ...session, carriers: 1, flows: 1 }];
+    const sessions = session === undefined ? [] : [{ ...session, carriers: 1, flows: 1, parked: 0 }];
     const text = stripVTControlCharacters(renderStatus({ ...sampleStatus, data, sessions }).join("\n"));
-    expect(text).toMatch(/, 1 carrier, 1 flow$/m);
+    expect(text).toMatch(/, 1 carrier, 1 flow \(0 parked, 1 bulk\)$/m);
     expect(text).toMatch(/, restarted 1 time$/m);
   });
 
@@ -162,13 +162,14 @@ describe("status", () => {
   test("reads calmly", () => {
     const text = stripVTControlCharacters(renderStatus(sampleStatus).join("\n"));
     expect(text).toMatchInlineSnapshot(`
-      "router   0.1.0
-      state    up for 1 h 2 min
-      data     running for 1 h 2 min (pid 4242)
-      session  server.example:443 up for 1 h 1 min, 2 carriers, 12 flows
-      rate     down 141.0 Mbit/s, up 3.00 Mbit/s
-      flows    12 open; 3480 opened, 3 refused, 17 reset, 41 moved so far
-      memory   192 MiB; buffers 1.5 MiB of 64.0 MiB
+      "router    0.1.0
+      state     up for 1 h 2 min
+      data      running for 1 h 2 min (pid 4242)
+      draining  pid 4011 of version 0.0.9, 3 flows, for 50 min at most
+      session   server.example:443 up for 1 h 1 min, 2 carriers, 12 flows (9 parked, 1 bulk)
+      rate      down 141.0 Mbit/s, up 3.00 Mbit/s
+      flows     12 open; 3480 opened, 3 refused, 17 reset, 41 moved, 5 carriers lost so far
+      memory    192 MiB; buffers 1.5 MiB of 64.0 MiB
 
       WAN    device  role    state              address                         down           up  total down  total up
       fibre  eth1    active  up 1 h 2 min       192.168.1.2              94.8 Mbit/s  2.00 Mbit/s     113 MiB   2.4 MiB

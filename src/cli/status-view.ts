@@ -1,4 +1,11 @@
-import type { CarrierStatus, StatusReport, SubflowStatus, Traffic, WanStatus } from "../api/status.ts";
+import type {
+  CarrierStatus,
+  SessionStatus,
+  StatusReport,
+  SubflowStatus,
+  Traffic,
+  WanStatus,
+} from "../api/status.ts";
 import { formatRate } from "../base/units.ts";
 import { formatAge, formatBytes, paint, table, type Align } from "./output.ts";
 
@@ -41,14 +48,12 @@ function summary({ role, version, state, data, sessions, flows, memory, traffic 
   const rows = [
     ["state", `${coloured(state.name)} for ${formatAge(state.ageMs)}`],
     ["data", `${coloured(data.state.name)} for ${formatAge(data.state.ageMs)}${pid}${restarts}`],
-    ...sessions.map(({ peer, label, state, carriers, flows }) => [
-      "session",
-      `${label ?? peer} ${coloured(state.name)} for ${formatAge(state.ageMs)}, ${counted(carriers, "carrier")}, ${counted(flows, "flow")}`,
-    ]),
+    ...data.draining.map((one) => ["draining", drainingText(one)]),
+    ...sessions.map((session) => ["session", sessionText(session)]),
     ["rate", `down ${formatRate(traffic.rate.down)}, up ${formatRate(traffic.rate.up)}`],
     [
       "flows",
-      `${flows.open} open; ${flows.opened} opened, ${flows.refused} refused, ${flows.reset} reset, ${flows.moved} moved so far`,
+      `${flows.open} open; ${flows.opened} opened, ${flows.refused} refused, ${flows.reset} reset, ${flows.moved} moved, ${counted(flows.carriersLost, "carrier")} lost so far`,
     ],
     [
       "memory",
@@ -56,6 +61,28 @@ function summary({ role, version, state, data, sessions, flows, memory, traffic 
     ],
   ];
   return table([paint("bold", role), paint("dim", version)], rows);
+}
+
+function drainingText({ pid, version, flows, leftMs }: StatusReport["data"]["draining"][number]): string {
+  const of = version === null ? "" : ` of version ${version}`;
+  const left = leftMs === null ? "" : `, for ${formatAge(leftMs)} at most`;
+  return `pid ${pid}${of}, ${flows === null ? "flows unknown" : counted(flows, "flow")}${left}`;
+}
+
+function sessionText({
+  peer,
+  label,
+  state,
+  graceLeftMs,
+  carriers,
+  flows,
+  parked,
+  bulk,
+}: SessionStatus): string {
+  const wait = graceLeftMs === null ? "" : ` (flows wait ${formatAge(graceLeftMs)} more)`;
+  const kinds = flows === 0 ? "" : ` (${parked} parked, ${bulk} bulk)`;
+  const lasting = `${coloured(state.name)} for ${formatAge(state.ageMs)}${wait}`;
+  return `${label ?? peer} ${lasting}, ${counted(carriers, "carrier")}, ${counted(flows, "flow")}${kinds}`;
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
@@ -68,17 +95,21 @@ function coloured(state: string): string {
   return BAD.has(state) ? paint("red", state) : paint("yellow", state);
 }
 
-function wanRow({ name, device, role, state, reason, addresses, traffic }: WanStatus): string[] {
+function wanRow({ name, device, role, state, reason, health, addresses, traffic }: WanStatus): string[] {
   const why = reason === null ? formatAge(state.ageMs) : `(${reason})`;
   return [
     name,
     device,
     role,
-    `${coloured(state.name)} ${why}`,
+    `${coloured(healthOf(state.name, health))} ${why}`,
     addresses.join(" ") || "-",
     ...trafficCells(traffic),
   ];
 }
+
+/** A device that is up may lead nowhere. */
+const healthOf = (state: string, health: WanStatus["health"]): string =>
+  state === "up" && (health === "suspect" || health === "dead") ? `${state}, but ${health}` : state;
 
 function carrierRow(carrier: CarrierStatus): string[] {
   const { id, transport, mptcp, wan, state, flows, queuedBytes, subflows, traffic } = carrier;

@@ -102,7 +102,7 @@ export class DataProcess {
     /** Why its orders could not be carried out; null where they were. */
     readonly refusal: string | null;
     /** The process that is to take its place, and what keeps it from that. */
-    readonly heir: { readonly pid: number; readonly refusal: string | null } | null;
+    readonly heir: { readonly pid: number; readonly ageMs: number; readonly refusal: string | null } | null;
     readonly draining: readonly DrainingProcess[];
   } {
     const ageMs = this.#options.clock.now() - this.#since;
@@ -112,7 +112,10 @@ export class DataProcess {
       ageMs,
       restarts: this.#restarts,
       refusal: this.#serving?.refusal ?? null,
-      heir: this.#heir === undefined ? null : { pid: this.#heir.pid, refusal: this.#heir.refusal },
+      heir:
+        this.#heir === undefined
+          ? null
+          : { pid: this.#heir.pid, ageMs: this.#heir.ageMs, refusal: this.#heir.refusal },
       draining: [...this.#draining].map(describe),
     };
   }
@@ -397,4 +400,19 @@ export async function stopDataProcesses(runDirectory: string, clock: Clock): Pro
     dataPids(runDirectory).map((pid) => stopDataProcess(dataSocket(runDirectory, pid), pid, clock)),
   );
   return stopped.filter(Boolean).length;
+}
+
+/** An heir takes over within seconds: after so long (ms), something keeps it from that. */
+const HEIR_WAITS_MS = 15_000;
+
+/** What a person should know of a hand-over that does not come to its end. */
+export function handOverProblems({ heir }: DataProcess["status"]): {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | null;
+}[] {
+  if (heir === null || heir.ageMs < HEIR_WAITS_MS) return [];
+  const why = heir.refusal ?? "it can't take connections";
+  const message = `the new data process ${heir.pid} does not take over, the old one goes on: ${why}`;
+  return [{ code: "heir-waits", message, remedy: null }];
 }

@@ -129,6 +129,12 @@ const unusedWay = z.object({
 });
 export type UnusedWay = z.output<typeof unusedWay>;
 
+const wayHealth = z.object({
+  way: z.string(),
+  /** By what is acknowledged and by probes together. */
+  health: z.enum(["up", "suspect", "dead", "unknown"]),
+});
+
 const enrolment = z.object({ router: z.object({ id: hex(32), name: z.string() }), invite: hex(8) });
 
 export const dataReport = z.object({
@@ -153,6 +159,8 @@ export const dataReport = z.object({
   enrolments: z.array(enrolment),
   /** On a router: ways that carriers lack though they try. */
   unused: z.array(unusedWay),
+  /** On a router: how its ways fare. */
+  ways: z.array(wayHealth),
   /** Why there is no carrier, where there is none. */
   trouble: z.string().nullable(),
 });

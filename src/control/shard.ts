@@ -18,7 +18,7 @@ export interface Shard {
 /** What it has to say of itself; what it has none of is zero, empty or null. */
 export type ShardReport = Pick<
   DataReport,
-  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "trouble"
+  "heldBytes" | "sessions" | "counts" | "bytesIn" | "bytesOut" | "unused" | "ways" | "trouble"
 >;
 
 /** Which shard it is. */
@@ -61,9 +61,21 @@ export function joinReports(reports: readonly ShardReport[]): ShardReport {
     bytesIn: sum(({ bytesIn }) => bytesIn),
     bytesOut: sum(({ bytesOut }) => bytesOut),
     unused: joinUnused(reports),
+    ways: joinWays(reports),
     // Where one gets through, the others' troubles are nobody's yet.
     trouble: reports.every(({ trouble }) => trouble !== null) ? (reports[0]?.trouble ?? null) : null,
   };
+}
+
+const BEST_FIRST = ["up", "suspect", "dead", "unknown"] as const;
+
+/** Where one gets through, the way is not to blame for the others' troubles. */
+function joinWays(reports: readonly ShardReport[]): DataReport["ways"] {
+  const all = reports.flatMap(({ ways }) => ways);
+  return [...new Set(all.map(({ way }) => way))].map((way) => {
+    const seen = new Set(all.filter((one) => one.way === way).map(({ health }) => health));
+    return { way, health: BEST_FIRST.find((health) => seen.has(health)) ?? "unknown" };
+  });
 }
 
 function joinUnused(reports: readonly ShardReport[]): DataReport["unused"] {

@@ -146,14 +146,17 @@ export class Acceptor {
 
   /** Whether another data process of the same router is here: this one's is no more, or would be here as well. */
   #isSuperseded({ router, session }: PeerSession): boolean {
-    const lonelyMs = this.#options.clock.now() - (session.lonelySince ?? Infinity);
-    if (session.peerLeaves && lonelyMs < LEAVING_LONELY_MS) return false;
-    return [...this.#sessions.values()].some(
+    const others = [...this.#sessions.values()].filter(
       (other) =>
         other.router.id === router.id &&
         other.session.lonelySince === undefined &&
         !processOf(other.session).equals(processOf(session)),
     );
+    if (!session.peerLeaves) return others.length > 0;
+    // Beside a carrier of the new one's for so long, and all the while without any.
+    const before = this.#options.clock.now() - LEAVING_LONELY_MS;
+    const isLonely = (session.lonelySince ?? Infinity) < before;
+    return isLonely && others.some((other) => hasSince(other.session, before));
   }
 
   #end(key: string, peer: PeerSession, why: string): void {
@@ -163,6 +166,9 @@ export class Acceptor {
     this.#options.log.info({ router: peer.router.name, why }, "session ends");
   }
 }
+
+const hasSince = ({ carriers }: Session, time: number): boolean =>
+  [...carriers].some(({ startedAt }) => startedAt < time);
 
 const processOf = ({ id }: Session): Buffer => id.subarray(0, PROCESS_BYTES);
 

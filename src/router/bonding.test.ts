@@ -44,6 +44,7 @@ const problems = (carriers: CarrierReport[], unused: DataReport["unused"] = []) 
     intercepting: null,
     enrolments: [],
     unused,
+    ways: [],
     trouble: null,
   });
 

@@ -10,7 +10,7 @@ import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { RouterConfig } from "../config/router.ts";
 import { Ages } from "../control/ages.ts";
-import { DataProcess } from "../control/dataprocess.ts";
+import { DataProcess, handOverProblems } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport, Orders } from "../control/messages.ts";
 import { Observer } from "../control/observer.ts";
@@ -143,7 +143,16 @@ export class RouterControl {
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
-    const wans = wanStatus(this.#intent(), this.#observed, this.#counters, this.#rates, this.#ages, now);
+    const { ways } = this.#report ?? {};
+    const wans = wanStatus(
+      this.#intent(),
+      this.#observed,
+      this.#counters,
+      this.#rates,
+      this.#ages,
+      now,
+      ways,
+    );
     const bonding = bondingProblems(this.#report);
     const problems = [...this.#problems, ...this.#troubles(wans), ...bonding];
     return {
@@ -182,6 +191,7 @@ export class RouterControl {
       .map(({ name, reason }) => ({ code: "wan-down", message: `WAN ${name}: ${reason}`, remedy: null }));
     const direct = this.#deps.config.relay.onFailure === "open" ? "go out directly" : "are refused";
     const { state, refusal } = this.#data.status;
+    troubles.push(...handOverProblems(this.#data.status));
     if (refusal !== null) troubles.push({ code: "orders-refused", message: refusal, remedy: null });
     if (this.#report === undefined) {
       const how = state === "starting" ? "is starting" : "is down";

@@ -51,6 +51,7 @@ export class RouterShard implements Shard, Inlet {
   readonly #inlet: SessionInlet;
   readonly #subflows: Subflows;
   readonly #ways: Ways;
+  #wayNames: readonly string[] = [];
   #pool: CarrierPool | undefined;
   #member: Pick<RouterOrders, "privateKey" | "pin" | "invite"> | undefined;
   #server = "";
@@ -118,6 +119,7 @@ export class RouterShard implements Shard, Inlet {
     this.#session.graceMs = orders.graceMs;
     this.#belongTo(orders);
     this.#ways.update(orders.ways);
+    this.#wayNames = [...new Set(orders.ways.map(({ name }) => name))];
     this.#subflows.update(orders.ways.filter(({ device }) => device === undefined));
     const { place } = this.#deps;
     const size = { warm: part(orders.carriers, place), most: part(orders.maxCarriers, place) };
@@ -133,6 +135,7 @@ export class RouterShard implements Shard, Inlet {
       counts: { ...counts },
       bytesIn,
       bytesOut,
+      ways: this.#wayNames.map((way) => ({ way, health: this.#ways.health(way) })),
       unused: [...this.#subflows.unused],
       trouble: this.#trouble,
     };

@@ -2,6 +2,7 @@ import type { Traffic, WanStatus } from "../api/status.ts";
 import { directed } from "../api/trafficview.ts";
 import type { RouterConfig } from "../config/router.ts";
 import type { Ages } from "../control/ages.ts";
+import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { DeviceCounter } from "../linux/counters.ts";
 import type { Observations, RouterIntent, WanIntent } from "../netplan/model.ts";
@@ -25,6 +26,7 @@ export function wanStatus(
   rates: Rates,
   ages: Ages,
   now: number,
+  ways: DataReport["ways"] = [],
 ): WanStatus[] {
   const paths = observed === undefined ? [] : usablePaths(intent, observed).paths;
   return intent.wans.map((wan) => {
@@ -38,6 +40,7 @@ export function wanStatus(
       role: wan.role,
       state: ages.of(`wan ${wan.name}`, state, now),
       reason,
+      health: ways.find(({ way }) => way === wan.name)?.health ?? null,
       addresses: mine.map(({ address }) => address.address),
       gateways: mine.flatMap(({ gateway }) => gateway ?? []),
       traffic: deviceTraffic(wan.device, counters, rates),

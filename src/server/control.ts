@@ -11,7 +11,7 @@ import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { Ages } from "../control/ages.ts";
-import { DataProcess } from "../control/dataprocess.ts";
+import { DataProcess, handOverProblems } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { usualWorkers } from "../control/shard.ts";
@@ -102,7 +102,7 @@ export class ServerControl {
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
-    const problems = [...this.#problems, ...troubles(data)];
+    const problems = [...this.#problems, ...troubles(data), ...handOverProblems(data)];
     return {
       role: "server",
       version: VERSION,

@@ -107,6 +107,7 @@ export class ServerShard implements Shard {
       bytesIn,
       bytesOut,
       unused: [],
+      ways: [],
       trouble: null,
     };
   }

@@ -35,6 +35,7 @@ export class FakePlane implements DataPlane {
       intercepting: null,
       enrolments: [],
       unused: [],
+      ways: [],
       trouble: null,
     };
   }
