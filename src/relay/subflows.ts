@@ -36,7 +36,7 @@ export interface UnusedWay {
   readonly repairs: number;
 }
 
-/** Time between looks (ms): a third of the least time after which a subflow can be dead. */
+/** Time between looks (ms): half of the least time after which a subflow can be dead. */
 const TICK_MS = LOAD_TICK_MS / 2;
 /** A carrier on which nothing moves is looked at in every so many ticks: once a second. */
 const IDLE_LOOK_TICKS = 20;
