@@ -79,12 +79,11 @@ export class DeadSubflows {
   }
 
   #watch(session: Carriers, peer: Peer, carrier: Carrier): void {
-    const dead = peer
-      .look(this.#options.clock.now(), carrier)
-      .filter(({ judgement }) => judgement === "dead");
-    for (const { subflow, heardAt, patienceMs } of dead) {
+    const now = this.#options.clock.now();
+    const dead = peer.look(now, carrier).filter(({ judgement }) => judgement === "dead");
+    for (const { subflow, patienceMs } of dead) {
       const { address } = subflow.remote;
-      peer.pathFrom(address).lost(heardAt, patienceMs);
+      peer.pathFrom(address).lost(now, patienceMs);
       // Also those on which nothing waits: the next request would.
       for (const other of session.carriers) this.#endAll(session, peer, other, address);
     }

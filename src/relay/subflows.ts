@@ -6,6 +6,7 @@ import type { ConnectionInfo, Endpoint } from "../linux/sockets.ts";
 import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
 import { CarrierPaths, type Lacking, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
+import type { SubflowSight } from "../wan/sight.ts";
 import { Watch, type Watched } from "../wan/watch.ts";
 import type { WayHealth } from "../wan/wayhealth.ts";
 import { Verdict } from "../wire/constants.ts";
@@ -74,17 +75,13 @@ export class Subflows {
 
   /** The other end thinks so of a subflow: it alone sees what is lost of what it sends. */
   onVerdict({ carrier: number, addressId, verdict }: Frame & { kind: "verdict" }): void {
-    const now = this.#options.clock.now();
     for (const [carrier, known] of this.#known) {
       const address = carrier.number === number ? known.addressOf(addressId, carrier) : undefined;
       const way = this.#ways.find(({ localAddress }) => localAddress === address);
       if (way === undefined) continue;
-      const health = this.#options.health.of(way);
-      for (const { subflow, heardAt, patienceMs } of this.#watch(known, carrier.info())) {
-        if (subflow.local.address !== address) continue;
-        if (verdict === Verdict.DEAD) health.condemned(now, heardAt, patienceMs);
-        else if (verdict === Verdict.SUSPECT) health.tcp.suspected(now);
-      }
+      if (verdict === Verdict.DEAD) known.condemn(way.localAddress, sightsOf(carrier.info()));
+      else if (verdict === Verdict.SUSPECT)
+        this.#options.health.of(way).tcp.suspected(this.#options.clock.now());
     }
     // At once, for all: whoever has something to send is not to try it there.
     this.#lookNow();
@@ -145,7 +142,7 @@ export class Subflows {
   /** What a carrier's subflows tell of themselves, noted for the ways that they take. */
   #watch(known: Known, info: ConnectionInfo | undefined): readonly Watched[] {
     const now = this.#options.clock.now();
-    const watched = known.watch.look(now, sightsOf(info));
+    const watched = known.judge(known.watch.look(now, sightsOf(info)));
     for (const one of watched) {
       const way = this.#ways.find(({ localAddress }) => localAddress === one.subflow.local.address);
       if (way !== undefined) this.#options.health.of(way).observe(now, one);
@@ -274,6 +271,8 @@ class Known {
   /** Ids of local addresses. The one where the connection began has id 0 until it is left. */
   readonly #ids = new Map<string, number>();
   #leftFirst = false;
+  /** Local ports of subflows that the other end has ended. */
+  readonly #condemned = new Set<number>();
   #lastId = 0;
   #bytes = 0;
 
@@ -286,6 +285,21 @@ class Known {
     if (tick % (LOAD_TICK_MS / TICK_MS) === 0) this.load.tick(bytes);
     this.lookNow ||= this.watch.waiting || bytes !== this.#bytes || tick % IDLE_LOOK_TICKS === 0;
     this.#bytes = bytes;
+  }
+
+  /** The other end has ended these, and this end may hear of it or not. */
+  condemn(address: string, subflows: readonly SubflowSight[]): void {
+    for (const { local } of subflows) if (local.address === address) this.#condemned.add(local.port);
+  }
+
+  /** What is to be thought of them, with what the other end knows. */
+  judge(watched: readonly Watched[]): readonly Watched[] {
+    if (this.#condemned.size === 0) return watched;
+    const there = new Set(watched.map(({ subflow }) => subflow.local.port));
+    for (const port of this.#condemned) if (!there.has(port)) this.#condemned.delete(port);
+    return watched.map((one) =>
+      this.#condemned.has(one.subflow.local.port) ? { ...one, judgement: "dead" } : one,
+    );
   }
 
   /** The address's name in the kernel's and the peer's eyes. */

@@ -34,11 +34,11 @@ export class PathHealth {
   }
 
   /**
-   * Something over it was found dead that was heard last at `heardAt`. Whatever was not heard for `patienceMs` from then
-   * on is gone with it: a path dies for all at a time, and a NAT that forgot one has forgotten all it had by then.
+   * Now something over it is found dead. Whatever was not heard for `patienceMs` is gone with it: a path dies for all at a
+   * time, and a NAT that forgot one has forgotten all it had by then.
    */
-  lost(heardAt: number, patienceMs: number): void {
-    this.#lostUntil = Math.max(this.#lostUntil, heardAt + patienceMs);
+  lost(now: number, patienceMs: number): void {
+    this.#lostUntil = Math.max(this.#lostUntil, now - patienceMs);
   }
 
   /** Whether something over it that was heard last at `heardAt` is gone, too. */

@@ -78,7 +78,7 @@ export class Probing {
     if (this.#waitingSince === undefined) return;
     const judgement = judge({ forMs: now - this.#waitingSince, trials: this.#trials }, this.line);
     if (judgement !== "well") this.health.suspected(now);
-    if (judgement === "dead") this.health.lost(this.#waitingSince, patienceMs(this.line));
+    if (judgement === "dead") this.health.lost(now, patienceMs(this.line));
   }
 
   #pauseMs(now: number, urgency: Urgency, deadSince: number): number {

@@ -33,10 +33,10 @@ describe("a path", () => {
     ["that was heard", (path) => path.heard(10), "up"],
     ["that is suspected since", (path) => (path.heard(10), path.suspected(90)), "suspect"],
     ["that was suspected before it was heard", (path) => (path.suspected(90), path.heard(95)), "up"],
-    ["that was lost", (path) => (path.heard(10), path.suspected(90), path.lost(10, 120)), "dead"],
-    ["that was lost and never heard", (path) => path.lost(0, 1000), "dead"],
-    ["of which a part was lost, others heard since", (path) => (path.lost(10, 120), path.heard(140)), "up"],
-    ["whose loss is told late", (path) => (path.heard(140), path.lost(10, 120)), "up"],
+    ["that was lost", (path) => (path.heard(10), path.suspected(90), path.lost(130, 120)), "dead"],
+    ["that was lost and never heard", (path) => path.lost(1000, 1000), "dead"],
+    ["of which a part was lost, others heard since", (path) => (path.lost(130, 120), path.heard(140)), "up"],
+    ["whose loss is told late", (path) => (path.heard(140), path.lost(150, 120)), "up"],
   ])("%s is %s", (_, tell, state) => {
     const path = new PathHealth();
     tell(path);
@@ -50,7 +50,7 @@ describe("a path", () => {
       for (const { what, at } of words) {
         if (what === "heard") path.heard(at);
         else if (what === "suspected") path.suspected(at);
-        else path.lost(at, 120);
+        else path.lost(at + 120, 120);
       }
       return path.state;
     };
@@ -195,19 +195,18 @@ describe("a way", () => {
     const taken = (now: number): number =>
       Array.from({ length: 64 }, () => way.mayJoin(now)).filter(Boolean).length;
     expect([0, 10, 50, 100].map(taken)).toEqual([4, 0, 4, 4]);
-    way.observe(200, seen(100, "dead"));
+    way.observe(220, seen(100, "dead"));
     const scouts: number[] = [];
     for (let now = 250; now < 10_000; now += 50) if (taken(now) > 0) scouts.push(now);
     expect(scouts).toEqual([250, 3250, 6250, 9250]);
   });
 
-  test("that the other end calls dead is dead, unless it was heard since", () => {
+  test("on which one is dead while others are heard is in doubt until the next word", () => {
     const { way } = new World();
-    way.observe(1000, seen(1000));
-    way.condemned(1200, 1000, 120);
-    expect(way.state).toBe("dead");
-    way.observe(1300, seen(1290));
-    way.condemned(1310, 1000, 120);
+    way.observe(1000, seen(990));
+    way.observe(1000, seen(995, "dead"));
+    expect([way.state, way.tcp.gone(870), way.tcp.gone(990)]).toEqual(["suspect", true, false]);
+    way.observe(1010, seen(1005));
     expect(way.state).toBe("up");
   });
 });

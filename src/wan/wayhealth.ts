@@ -53,18 +53,13 @@ export class WayHealth {
       this.tcp.heard(heardAt);
       if (judgement !== "well") this.tcp.suspected(now);
       const hopeless = judgement === "suspect" && now - heardAt >= HOPELESS_MS;
-      if (judgement === "dead" || hopeless) this.tcp.lost(heardAt, patienceMs);
+      if (judgement === "dead" || hopeless) this.tcp.lost(now, patienceMs);
     });
   }
 
   /** Whether nothing has been heard over it of late, by neither, though it was asked. */
   get silent(): boolean {
     return this.tcp.state === "dead" ? !this.open : this.state === "suspect" || this.state === "dead";
-  }
-
-  /** A subflow there is dead, as the other end says, that was heard here last at `heardAt`. */
-  condemned(now: number, heardAt: number, patienceMs: number): void {
-    this.#change(now, () => this.tcp.lost(heardAt, patienceMs));
   }
 
   /** The number of the probe to send, if one is due. */
@@ -74,7 +69,7 @@ export class WayHealth {
       number = this.probing.due(now, this.#urgency, this.#deadSince);
       // Bytes and probes, both unanswered.
       if (this.tcp.state === "suspect" && this.probing.health.state === "dead")
-        this.tcp.lost(this.tcp.heardAt, patienceMs(this.probing.line));
+        this.tcp.lost(now, patienceMs(this.probing.line));
     });
     return number;
   }
