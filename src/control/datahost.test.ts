@@ -229,4 +229,23 @@ describe("a data process", () => {
     await running;
     expect(plane.stopped).toBe(true);
   });
+
+  test("of a server stays a while for routers without flows that have nowhere to go yet", async () => {
+    host.stop();
+    await running;
+    plane = new FakePlane();
+    host = new DataHost({ role: "server", socket: path, clock, log, createPlane: () => plane });
+    running = host.run();
+    await vi.waitUntil(() => statSync(path, { throwIfNoEntry: false })?.isSocket(), WAIT);
+    plane.attached = 1;
+    const one = await ordering();
+    one.lines.send({ type: "drain", limitMs: 600_000 });
+    await answered(one, "closed");
+    clock.advance(29_000);
+    await settle();
+    expect(plane.stopped).toBe(false);
+    clock.advance(1000);
+    await running;
+    expect(plane.stopped).toBe(true);
+  });
 });

@@ -80,3 +80,15 @@ test("there is trouble where all shards have some", () => {
   expect(joinReports([trouble("no way"), trouble("other")]).trouble).toBe("no way");
   expect(joinReports([]).trouble).toBeNull();
 });
+
+test("a way fares as well as it does for the shard that gets through best", () => {
+  const ways = (health: ShardReport["ways"][number]["health"]) => [
+    { way: "fibre", health },
+    { way: "lte", health: "unknown" as const },
+  ];
+  const joined = joinReports([report({ ways: ways("dead") }), report({ ways: ways("suspect") }), report()]);
+  expect(joined.ways).toEqual([
+    { way: "fibre", health: "suspect" },
+    { way: "lte", health: "unknown" },
+  ]);
+});

@@ -79,6 +79,8 @@ let network: FakeNetwork;
 let datagrams: FakeDatagrams;
 let router: RouterDataPlane;
 let server: ServerDataPlane;
+let routerHost: Sockets;
+let serverHost: Sockets;
 let user: Sockets;
 let web: Sockets;
 let told: DataMessage[];
@@ -89,22 +91,12 @@ beforeEach(() => {
   network = new FakeNetwork(clock);
   log.lines.length = 0;
   told = [];
-  const tell = (event: DataMessage): void => void told.push(event);
-  const routerHost = network.host("router", { addresses: WAYS.map(({ localAddress }) => localAddress) });
-  const serverHost = network.host("server", { addresses: [SERVER.address] });
+  routerHost = network.host("router", { addresses: WAYS.map(({ localAddress }) => localAddress) });
+  serverHost = network.host("server", { addresses: [SERVER.address] });
   user = network.host("user", { addresses: ["10.0.0.2"], gateway: "router" });
   web = network.host("web", { addresses: [WEB.address] });
-  const paths = network.pathManager;
   datagrams = new FakeDatagrams(clock);
-  const routerDatagrams = datagrams.host(WAYS.map(({ localAddress }) => localAddress));
-  router = new RouterDataPlane({
-    sockets: routerHost,
-    openShard: (plan) =>
-      new RouterShard({ ...plan, sockets: routerHost, datagrams: routerDatagrams, paths, clock, log }),
-    clock,
-    log,
-    tell,
-  });
+  router = newRouter();
   server = serverOn(serverHost);
 });
 afterEach(async () => {
@@ -113,6 +105,16 @@ afterEach(async () => {
   clock.advance(20_000);
   await until("all connections are closed", () => network.links.length === 0);
 });
+
+function newRouter(): RouterDataPlane {
+  const parts = { paths: network.pathManager, sockets: routerHost, clock, log };
+  const addresses = WAYS.map(({ localAddress }) => localAddress);
+  return new RouterDataPlane({
+    ...parts,
+    openShard: (plan) => new RouterShard({ ...plan, ...parts, datagrams: datagrams.host(addresses) }),
+    tell: (event) => void told.push(event),
+  });
+}
 
 function serverOn(sockets: Sockets): ServerDataPlane {
   const sockDiag: SockDiag = { list: () => [], find: () => undefined, destroy: () => "not-found" };
@@ -389,5 +391,93 @@ describe("carriers", () => {
     clock.advance(5000);
     expect((await used()).map(({ length }) => length)).toEqual(each(1));
     expect((await router.report()).unused).toEqual([]);
+  });
+});
+
+describe("a process that is being replaced", () => {
+  /** A user's connection, and its end at the web host. */
+  async function connection(): Promise<{ readonly user: Connection; readonly target: Connection }> {
+    const accepted = Promise.withResolvers<Connection>();
+    const listener = await web.listen({ transport: "tcp", local: WEB }, accepted.resolve);
+    const ours = await request();
+    const target = await accepted.promise;
+    target.stream.on("error", () => undefined);
+    await listener.close();
+    return { user: ours, target };
+  }
+
+  async function echoes({ user: ours, target }: { readonly user: Connection; readonly target: Connection }) {
+    const heard = collect(target.stream);
+    ours.stream.write("x");
+    await until("it arrives", () => {
+      clock.advance(1);
+      return heard.bytes === 1;
+    });
+  }
+
+  const ourSession = async () => (await router.report()).sessions[0] ?? expect.fail();
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      clock.advance(50);
+      await settle(2);
+    }
+  };
+
+  test("at the server: the router keeps the carriers it has, and makes none that would reach another process", async () => {
+    await up();
+    const open = await connection();
+    await server.drain();
+    await until("the router knows", async () => (await ourSession()).peerLeaves);
+    const next = serverOn(serverHost);
+    await next.configure(serverOrders());
+    for (const link of network.links.filter(({ mptcp }) => mptcp).slice(0, 3)) link.cut();
+    await until("three are lost", async () => (await ourSession()).carriers.length === 1);
+    await pass(5000);
+    expect((await ourSession()).carriers).toHaveLength(1);
+    expect((await next.report()).sessions).toEqual([]);
+    await echoes(open);
+    network.links.find(({ mptcp }) => mptcp)?.cut();
+    await until("it begins anew", async () => {
+      clock.advance(50);
+      return (await ourSession()).carriers.length === 4;
+    });
+    expect(await ourSession()).toMatchObject({ peerLeaves: false, flows: 0 });
+    await until("who had a connection there is told", () => open.user.stream.destroyed);
+    await next.stop();
+  });
+
+  test("at the router: takes in who is coming, then nobody, and its flows go on", async () => {
+    await up();
+    const open = await connection();
+    const drained = router.drain();
+    await until("the server knows", async () => (await server.report()).sessions[0]?.peerLeaves === true);
+    expect((await router.report()).intercepting).not.toBeNull();
+    await pass(3000);
+    await drained;
+    await pass(3000);
+    expect((await router.report()).intercepting).toBeNull();
+    await echoes(open);
+    open.user.reset();
+    await until("nothing is left", async () => (await ourSession()).flows === 0);
+  });
+
+  test("at the router: may be without a carrier for a while beside the new one", async () => {
+    await up();
+    const open = await connection();
+    void router.drain();
+    await until("the server knows", async () => (await server.report()).sessions[0]?.peerLeaves === true);
+    const next = newRouter();
+    await next.configure(routerOrders());
+    await until("the new one is there", async () => (await next.report()).sessions[0]?.carriers.length === 4);
+    // Its WANs are gone for it alone: as if it were killed, or had bad luck.
+    await router.configure(routerOrders({ ways: [] }));
+    for (const link of network.links.filter(({ mptcp }) => mptcp).slice(0, 4)) link.cut();
+    await until("it has none", async () => (await ourSession()).carriers.length === 0);
+    await pass(29_000);
+    expect((await server.report()).sessions.map(({ flows }) => flows)).toContain(1);
+    await pass(2500);
+    expect((await server.report()).sessions.map(({ flows }) => flows)).toEqual([0]);
+    await until("the target is told", () => open.target.stream.destroyed);
+    await next.stop();
   });
 });

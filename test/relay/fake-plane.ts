@@ -1,5 +1,5 @@
 import type { DataPlane } from "../../src/control/datahost.ts";
-import type { DataMessage, DataReport, Orders } from "../../src/control/messages.ts";
+import type { CarrierReport, DataMessage, DataReport, Orders } from "../../src/control/messages.ts";
 
 /** A data plane that does nothing but remember; its report says how many orders it carried out (`opened`). */
 export class FakePlane implements DataPlane {
@@ -11,6 +11,8 @@ export class FakePlane implements DataPlane {
   stopped = false;
   /** Flows that its one session has. */
   flows = 0;
+  /** Carriers that it has. */
+  attached = 0;
 
   constructor(tell: (event: DataMessage) => void = () => undefined) {
     this.tell = tell;
@@ -28,7 +30,7 @@ export class FakePlane implements DataPlane {
       rssBytes: 1,
       heldBytes: 0,
       limitBytes: 0,
-      sessions: this.flows === 0 ? [] : [sessionWith(this.flows)],
+      sessions: this.flows + this.attached === 0 ? [] : [sessionWith(this.flows, this.attached)],
       counts: { opened: this.orders.length, refused: 0, reset: 0, moved: 0, carriersLost: 0 },
       bytesIn: 0,
       bytesOut: 0,
@@ -64,7 +66,7 @@ export const ordersWith = (carriers: number): Orders => ({
   ports: null,
 });
 
-const sessionWith = (flows: number): DataReport["sessions"][number] => ({
+const sessionWith = (flows: number, carriers: number): DataReport["sessions"][number] => ({
   id: "00".repeat(16),
   peer: "peer",
   label: "label",
@@ -76,5 +78,19 @@ const sessionWith = (flows: number): DataReport["sessions"][number] => ({
   parked: flows,
   bulk: 0,
   peerLeaves: false,
-  carriers: [],
+  carriers: Array.from({ length: carriers }, (_, number) => carrierWith(number)),
+});
+
+const carrierWith = (number: number): CarrierReport => ({
+  number,
+  transport: "tcp",
+  mptcp: false,
+  way: null,
+  draining: false,
+  flows: 0,
+  queuedBytes: 0,
+  ageMs: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  subflows: [],
 });
