@@ -1,5 +1,6 @@
+import { closeSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
-import { cpuSeconds, cpuTicks, processesIn, rssBytes } from "./usage.ts";
+import { cpuSeconds, cpuTicks, openFiles, processesIn, rssBytes } from "./usage.ts";
 
 test("time is that of the process and of its children, whatever its name", () => {
   const fields = "S 1 1 1 0 -1 4194560 1 0 0 0 100 20 3 4 20 0 1 0 5 6 7";
@@ -20,6 +21,15 @@ test("what is gone counts as nothing", () => {
   const nobody = 2 ** 22 + 1;
   expect(cpuSeconds([nobody])).toBe(0);
   expect(rssBytes([nobody])).toBe(0);
+  expect(openFiles([nobody])).toBe(0);
+});
+
+test("an open file is counted while it is open", () => {
+  const before = openFiles([process.pid]);
+  const fd = openSync("/", "r");
+  const during = openFiles([process.pid]);
+  closeSync(fd);
+  expect([during - before, openFiles([process.pid]) - before]).toEqual([1, 0]);
 });
 
 test("the processes of a namespace are found, ours excepted", () => {

@@ -35,6 +35,20 @@ export function rssBytes(pids: readonly number[]): number {
   return each.reduce((sum, kilobytes) => sum + kilobytes * 1024, 0);
 }
 
+/** Descriptors that processes have open, added up. */
+export function openFiles(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + list(`/proc/${pid}/fd`).length, 0);
+}
+
+function list(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // It ended in between.
+    return [];
+  }
+}
+
 /** Empty for a process that is gone. */
 function read(pid: number, file: string): string {
   try {
