@@ -22,6 +22,8 @@ const TAPE_FRAMES = 64;
 export class Audit {
   /** Rules that were broken. */
   readonly faults: string[] = [];
+  /** Carriers of which an end has heard that the other gave them up. */
+  readonly lost: { readonly [S in Side]: Set<number> } = { near: new Set(), far: new Set() };
   readonly #taken: Taken;
   /** Up to where an end may speak, by side and flow, as far as it has heard. */
   readonly #limits = new Map<string, number>();
@@ -38,8 +40,9 @@ export class Audit {
     this.#taken = taken;
   }
 
-  tap(side: Side): Tap {
-    return { said: this.#said(side), heard: this.#heard(side) };
+  /** What `side` says and hears on one link; `listens` tells whether it still takes in what it hears there. */
+  tap(side: Side, listens: () => boolean): Tap {
+    return { said: this.#said(side), heard: this.#heard(side, listens) };
   }
 
   /** A frame that `side` said before and that may be said again anywhere: the latest, or one `back` earlier. */
@@ -78,10 +81,12 @@ export class Audit {
     }
   }
 
-  #heard(side: Side): FrameSink {
+  #heard(side: Side, listens: () => boolean): FrameSink {
     return {
       data: (flow) => this.#known.add(`${side} ${flow}`),
       frame: (frame) => {
+        if (!listens()) return;
+        if (frame.kind === "lost") this.lost[side].add(frame.carrier);
         if ("flow" in frame) this.#known.add(`${side} ${frame.flow}`);
         if (frame.kind !== "ack" && frame.kind !== "open" && frame.kind !== "opened") return;
         const key = `${side} ${frame.flow}`;

@@ -6,12 +6,15 @@ import { Refusal, TrafficClass } from "../../src/wire/constants.ts";
 import { Application } from "./application.ts";
 import { Audit, type Side } from "./audit.ts";
 import { Life } from "./life.ts";
-import { Link, type LinkEnd, type LinkShape } from "./link.ts";
+import { Link, type LinkEnd, type LinkShape, type Tap } from "./link.ts";
 
 /** How the far end answers a flow that is opened. */
 export type Answer = "accept" | "late" | "refuse";
 
 const LATE_MS = 300;
+/** The smallest window there is while there is memory, and what is read of an application ahead of it (bytes). */
+const WINDOW_MIN = 64 * 1024;
+const READ_AHEAD = 512 * 1024;
 const ADDRESS = "198.51.100.1";
 const PEER = { address: "192.0.2.1", port: 443 } as const;
 /** Of an event loop, after each alarm: frames gather for one, and what they cause may take another. */
@@ -113,8 +116,9 @@ export class World {
     const [near, far] = [this.#near, this.#far];
     const number = ++this.#carriers;
     const audit = this.#audit;
-    const link = new Link(this.clock, shape, { near: audit.tap("near"), far: audit.tap("far") });
-    const ends = {
+    const tap = (side: Side): Tap => audit.tap(side, () => !ends[side].carrier.closed);
+    const link = new Link(this.clock, shape, { near: tap("near"), far: tap("far") });
+    const ends: Joint["ends"] = {
       near: { life: near, carrier: carrierOn(link.near, number, near) },
       far: { life: far, carrier: carrierOn(link.far, number, far) },
     };
@@ -236,6 +240,19 @@ export class World {
     this.#former = former.filter(({ session }) => !anew || session.carriers.size > 0);
     for (const life of former) if (!this.#former.includes(life)) life.session.close();
     this.faults.push(...this.#audit.faults);
+    for (const side of ["near", "far"] as const) this.#check(side);
+  }
+
+  #check(side: Side): void {
+    const { session, budget } = this[side];
+    for (const { number } of session.carriers) {
+      if (this.#audit.lost[side].has(number))
+        this.faults.push(`${side} keeps carrier ${number}, which was lost`);
+    }
+    const bound = session.flows.size * (2 * Math.max(this.#options.budgetBytes, WINDOW_MIN) + READ_AHEAD);
+    if (session.heldBytes > bound) {
+      this.faults.push(`${side} holds ${session.heldBytes} bytes, with ${budget.window()} for each flow`);
+    }
   }
 
   /** Who asks for a new flow need not wait for a peer that is not there; it may have been let go already. */

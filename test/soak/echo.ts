@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../src/base/errors.ts";
 import type { Listener, Sockets } from "../../src/linux/sockets.ts";
 import type { Ask } from "../e2e/http.ts";
-import type { Tally } from "./load.ts";
+import type { Tally } from "./tally.ts";
 
 const ECHO_PORT = 7;
 const CONNECT_MS = 10_000;

@@ -4,20 +4,7 @@ import type { Random } from "../../src/lab/link/random.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
 import { download, hello, upload, type Ask } from "../e2e/http.ts";
 import { echoSession } from "./echo.ts";
-
-/** What users saw. */
-export interface Tally {
-  bytes: number;
-  /** Transfers and requests that came to their end. */
-  done: number;
-  wrong: string[];
-  /** Connections that broke after something had come back. */
-  cut: string[];
-  /** Connections that never came to anything: the program said at once that there is no way. */
-  refused: number;
-}
-
-export const newTally = (): Tally => ({ bytes: 0, done: 0, wrong: [], cut: [], refused: 0 });
+import type { Tally } from "./tally.ts";
 
 const DOWNLOAD_BYTES = 6_000_000;
 const UPLOAD_BYTES = 2_000_000;

@@ -6,7 +6,8 @@ import type { Child } from "../../src/linux/process.ts";
 import { openSite, WEB } from "../e2e/site.ts";
 import { startEcho } from "./echo.ts";
 import { describe, leaks, measure } from "./leaks.ts";
-import { newTally, work, type Tally } from "./load.ts";
+import { work } from "./load.ts";
+import { newTally, type Tally } from "./tally.ts";
 import { Troublemaker } from "./trouble.ts";
 
 export interface SoakOptions {
@@ -76,14 +77,13 @@ async function soakIn(closer: Closer, { seconds, seed, say }: SoakOptions): Prom
   const loads = work(ask, random, tally, stop.signal);
   const timer = setTimeout(() => stop.abort(), seconds * 1000);
   try {
-    await Promise.race([Promise.all([trouble.run(stop.signal)]), lab.broken]);
+    await Promise.race([trouble.run(stop.signal), lab.broken]);
   } finally {
     clearTimeout(timer);
     stop.abort();
   }
   const late = sleep(FINISH_MS, true, { ref: false });
-  if ((await Promise.race([loads.then(() => false), late])) === true)
-    tally.cut.push("transfers that never end");
+  if (await Promise.race([loads.then(() => false), late])) tally.cut.push("transfers that never end");
   const after = await measure(site);
   const found = [...leaks(before, after)];
   const isGood = tally.wrong.length + tally.cut.length + found.length === 0;
