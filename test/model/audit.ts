@@ -45,11 +45,6 @@ export class Audit {
     return { said: this.#said(side), heard: this.#heard(side, listens) };
   }
 
-  /** Whether `side` has heard anything of a flow. */
-  knows(side: Side, flow: number): boolean {
-    return this.#known.has(`${side} ${flow}`);
-  }
-
   /** A frame that `side` said before and that may be said again anywhere: the latest, or one `back` earlier. */
   recall(side: Side, back: number): Buffer | undefined {
     const frames = this.#tape.filter(

@@ -239,13 +239,6 @@ export class World {
     const [former, anew] = [this.#former, this.#far.session.carriers.size > 0];
     this.#former = former.filter(({ session }) => !anew || session.carriers.size > 0);
     for (const life of former) if (!this.#former.includes(life)) life.session.close();
-    // Who asks for something new while the peer is not there is told so soon.
-    if (!this.#near.session.usable) {
-      for (const flow of this.flows) {
-        if (flow.near.life === this.#near && !this.#audit.knows("near", flow.flow))
-          flow.excuse ??= "not answered";
-      }
-    }
     this.faults.push(...this.#audit.faults);
     for (const side of ["near", "far"] as const) this.#check(side);
   }
