@@ -32,7 +32,10 @@ export class Lanes {
   find(flow: Flow): Carrier | undefined {
     const carrier = flow.isOpen ? this.anyOpen : pickCarrier(this.#carriers);
     if (carrier === undefined) this.#waiting.add(flow);
-    else carrier.flows.add(flow);
+    else {
+      this.#waiting.delete(flow);
+      carrier.flows.add(flow);
+    }
     return carrier;
   }
 
