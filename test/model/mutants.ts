@@ -176,8 +176,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a flow that was given up is not told of when the peer comes back",
     file: SESSION,
-    find: "flow.reset(ResetReason.EXPIRED);",
-    replace: "flow.onReset();",
+    find: "for (const flow of this.#flows.values()) flow.reset(ResetReason.EXPIRED);",
+    replace: "for (const flow of this.#flows.values()) flow.onReset();",
   },
   // Who speaks where, and what is known to be heard.
   {

@@ -56,21 +56,27 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("hold", "release"), link, way }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("close", "drain"), link, side }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("repeat"), side, back: index, link }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("repeat"), side, back: index, link }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart"), side, told: fc.boolean() }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant("wait"), ms: waits() }) },
 );
 
+/** A first carrier and a flow; then, or at once, another that may be faster; then whatever happens. */
 const BEGINNING: readonly Event[] = [
   { do: "dial", latencyMs: 10, capacity: 64 * KIBIBYTE, lossy: false },
   { do: "wait", ms: 30 },
   { do: "open", answer: "accept" },
 ];
+const SECOND: readonly Event[] = [
+  { do: "wait", ms: 30 },
+  { do: "dial", latencyMs: 1, capacity: 64 * KIBIBYTE, lossy: false },
+];
 
-/** A first carrier, a first flow, and then whatever happens. */
 export const script: fc.Arbitrary<Script> = fc.record({
   budgetBytes: fc.constantFrom(64 * KIBIBYTE * KIBIBYTE, 128 * KIBIBYTE),
-  events: fc.array(event, { maxLength: 40, size: "max" }).map((events): Event[] => [...BEGINNING, ...events]),
+  events: fc
+    .tuple(fc.boolean(), fc.array(event, { maxLength: 40, size: "max" }))
+    .map(([second, events]): Event[] => [...BEGINNING, ...(second ? SECOND : []), ...events]),
 });
 
 function answers(): fc.Arbitrary<Answer> {
