@@ -12,8 +12,8 @@ import { MUTANTS, mutate, type Mutant } from "../test/model/mutants.ts";
 
 /** The bar: a defect that takes more scripts than that to show is not found. */
 const MAX_RUNS = 10_000;
-/** A defect may make a program run in circles: that is found, too, after this time (ms) or with this much memory. */
-const LIMIT_MS = 120_000;
+/** A defect may make a program run in circles: so long (ms) without a word, or with so much memory, it is found as well. */
+const SILENCE_MS = 60_000;
 const MAX_HEAP_MB = 512;
 const WHAT_IT_TAKES = ["src", "test", "package.json"];
 
@@ -31,13 +31,16 @@ async function scriptsUntilFound(directory: string): Promise<number | "no end" |
     {
       cwd: directory,
       stdio: ["ignore", "pipe", "ignore"],
-      timeout: LIMIT_MS,
-      killSignal: "SIGKILL",
     },
   );
   let output = "";
-  child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
+  const silence = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS);
+  child.stdout.on("data", (bytes: Buffer) => {
+    output += bytes.toString();
+    silence.refresh();
+  });
   await new Promise((ended) => child.once("close", ended));
+  clearTimeout(silence);
   const last = output.trimEnd().split("\n").at(-1) ?? "";
   if (!last.startsWith("{")) return "no end";
   const { held, runs } = verdict.parse(JSON.parse(last));

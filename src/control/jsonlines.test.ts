@@ -34,6 +34,31 @@ describe("JSON lines", () => {
     );
   });
 
+  test("of any text end the connection at the first line that is no JSON, and not before", async () => {
+    const line = fc.oneof(
+      fc.json(),
+      fc.string().filter((text) => !text.includes("\n")),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
+        const { near, heard, failures } = pair();
+        const isJson = (text: string): boolean => {
+          try {
+            JSON.parse(text);
+            return true;
+          } catch {
+            return false;
+          }
+        };
+        const wrong = lines.findIndex((text) => !isJson(text));
+        near.write(lines.map((text) => `${text}\n`).join(""));
+        const good = wrong === -1 ? lines.length : wrong;
+        await until("it was read", () => heard.length === good && (wrong === -1 || failures.length === 1));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test("go both ways", async () => {
     const { near, lines } = pair();
     const answers: unknown[] = [];

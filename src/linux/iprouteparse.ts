@@ -41,7 +41,11 @@ const linkSchema = z
     flags: z.array(z.string()),
     mtu: z.int(),
     linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
-    addr_info: z.array(z.unknown()),
+    // `ip` prints an empty object where an address was removed while it was listing.
+    addr_info: z
+      .array(z.unknown())
+      .transform((entries) => entries.filter(isFilled))
+      .pipe(z.array(addressSchema)),
   })
   .transform((raw): Link => ({
     name: raw.ifname,
@@ -50,8 +54,7 @@ const linkSchema = z
     up: raw.flags.includes("UP"),
     carrier: raw.flags.includes("LOWER_UP"),
     mtu: raw.mtu,
-    // `ip` prints an empty object where an address was removed while it was listing.
-    addresses: raw.addr_info.filter(isFilled).map((entry) => addressSchema.parse(entry)),
+    addresses: raw.addr_info,
   }));
 
 const ruleSchema = z

@@ -15,6 +15,7 @@ export type Event =
       readonly bytes: number;
       readonly told: "near" | "far" | "both" | "nobody";
     }
+  | { readonly do: "storm"; readonly bytes: number; readonly told: "near" | "far" | "both" }
   | { readonly do: "hold" | "release"; readonly link: number; readonly way: "up" | "down" | "both" }
   | { readonly do: "close" | "drain"; readonly link: number; readonly side: Side }
   | { readonly do: "repeat"; readonly side: Side; readonly back: number; readonly link: number }
@@ -42,7 +43,15 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("write"), flow, side, bytes: sizes() }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("end"), flow, side }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("reset"), flow, side }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("reset"), flow, side }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("storm"),
+      bytes: fc.nat({ max: 200 }),
+      told: fc.constantFrom("near", "far", "both"),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("pause", "resume"), flow, side }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("dial"), ...shapes() }) },
   {
@@ -104,7 +113,7 @@ function sizes(): fc.Arbitrary<number> {
 function waits(): fc.Arbitrary<number> {
   return fc.oneof(
     { weight: 6, arbitrary: fc.nat({ max: 30 }) },
-    { weight: 6, arbitrary: fc.nat({ max: 500 }) },
+    { weight: 6, arbitrary: fc.nat({ max: 1200 }) },
     { weight: 2, arbitrary: fc.nat({ max: 8000 }) },
     { weight: 1, arbitrary: fc.constantFrom(50_000, 100_000) },
   );
@@ -121,6 +130,9 @@ export async function play(world: World, event: Event): Promise<void> {
       return;
     case "cut":
       pick(world.links, event.link)?.cut(event.bytes, event.told);
+      return;
+    case "storm":
+      for (const each of world.links) each.cut(event.bytes, event.told);
       return;
     case "hold":
     case "release":

@@ -10,6 +10,8 @@ export interface SearchOptions {
   readonly path?: string | undefined;
   /** Whether to make what was found as small as it can be. */
   readonly shrink?: boolean;
+  /** Called before each script. */
+  readonly onScript?: () => void;
 }
 
 export interface Finding {
@@ -21,8 +23,9 @@ export interface Finding {
 }
 
 /** Plays scripts until one shows that a promise is broken. */
-export async function search({ runs, seed, path, shrink = true }: SearchOptions): Promise<Finding> {
+export async function search({ runs, seed, path, shrink = true, onScript }: SearchOptions): Promise<Finding> {
   const property = fc.asyncProperty(script, async (one) => {
+    onScript?.();
     const faults = await judge(one);
     if (faults.length > 0) throw new Error(`${faults.join("\n")}\n\n${describe(one)}`);
   });
