@@ -146,19 +146,19 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "OPEN that comes again opens twice",
     file: SESSION,
-    find: "if (this.#flows.has(id) || this.#gone.has(id)) return;",
-    replace: "if (this.#gone.has(id)) return;",
+    find: "if (this.#flows.has(id) || this.#ids.hasEnded(id)) return;",
+    replace: "if (this.#ids.hasEnded(id)) return;",
   },
   {
     name: "OPEN that comes again after the end opens anew",
     file: SESSION,
-    find: "if (this.#flows.has(id) || this.#gone.has(id)) return;",
+    find: "if (this.#flows.has(id) || this.#ids.hasEnded(id)) return;",
     replace: "if (this.#flows.has(id)) return;",
   },
   {
     name: "OPEN that comes after its RESET opens",
     file: SESSION,
-    find: "this.#gone.add(frame.flow);",
+    find: "this.#ids.ended(frame.flow);",
     replace: "void frame;",
   },
   {
