@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
+import { FOUND } from "./found.ts";
 import { judge } from "./judge.ts";
-import { describe, script } from "./script.ts";
+import { describe, script, type Script } from "./script.ts";
 
 export interface SearchOptions {
   readonly runs: number;
@@ -22,7 +23,7 @@ export interface Finding {
   readonly report: string | undefined;
 }
 
-/** Plays scripts until one shows that a promise is broken. */
+/** Plays what was found before, then scripts made by chance, until one shows that a promise is broken. */
 export async function search({ runs, seed, path, shrink = true, onScript }: SearchOptions): Promise<Finding> {
   const property = fc.asyncProperty(script, async (one) => {
     onScript?.();
@@ -31,6 +32,7 @@ export async function search({ runs, seed, path, shrink = true, onScript }: Sear
   });
   const found = await fc.check(property, {
     numRuns: runs,
+    examples: FOUND.map((one): [Script] => [one]),
     endOnFailure: !shrink,
     ...(seed !== undefined && { seed }),
     ...(path !== undefined && { path }),
