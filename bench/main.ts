@@ -107,7 +107,9 @@ function reasonsOf(error: unknown): string {
   return messageOf(error) + cause;
 }
 
-const failed = (why: string): Outcome => ({ rounds: [], figures: [], failures: [why] });
+function failed(why: string): Outcome {
+  return { rounds: [], figures: [], failures: [why] };
+}
 
 async function write(path: string, rows: readonly Row[]): Promise<void> {
   try {
