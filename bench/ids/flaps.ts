@@ -41,9 +41,9 @@ export const flaps: Bench = {
     for (let flap = 0; flap < FLAPS; flap++) {
       const [wan = "wan1", kind = "down"] = [WANS[flap % WANS.length], KINDS[flap % KINDS.length]];
       await lab.fault(kind, wan);
-      await sleep(beganMs + (flap + 1 / 2) * PERIOD_MS - nowMs());
+      await sleep(Math.max(0, beganMs + (flap + 1 / 2) * PERIOD_MS - nowMs()));
       await lab.heal();
-      await sleep(beganMs + (flap + 1) * PERIOD_MS - nowMs());
+      await sleep(Math.max(0, beganMs + (flap + 1) * PERIOD_MS - nowMs()));
     }
     const [chat, downloads, typed] = [await chatting, await rig.stopDownloads(), await rig.stopTyping()];
     const cuts = [...downloads.cut, ...(typed.wrong === null ? [] : [typed.wrong])];

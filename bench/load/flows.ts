@@ -96,7 +96,7 @@ export class Flows {
     const talk = async (socket: Socket, index: number): Promise<void> => {
       await sleep((everyMs * index) / sockets.length);
       for (let next = nowMs(); next < end && !socket.destroyed; next += everyMs) {
-        await sleep(next - nowMs());
+        await sleep(Math.max(0, next - nowMs()));
         await this.#exchange(socket, bytes);
       }
     };
