@@ -8,6 +8,12 @@ const TCP_BUFFER_MAX = 32 * MIB;
 /** Bytes a socket accepts beyond what the network has taken: the rest stays with the session, which can still move it. */
 const NOTSENT_LOWAT = 128 * 1024;
 
+/**
+ * Little more often than a dead WAN is tried (wan/cadence.ts): the kernel's own second (RFC 4861 section 10) would be seen
+ * in every return. Whole ticks of any kernel (CONFIG_HZ), which reads back no other value as it was written.
+ */
+const NEIGHBOUR_RETRANS_MS = "200";
+
 /** Both roles. */
 const COMMON: readonly SysctlWish[] = [
   { key: "net/mptcp/enabled", value: "1" },
@@ -59,4 +65,7 @@ const wanDevice = (device: string): readonly SysctlWish[] => [
   // A default route over a pulled cable must not hide the next one: direct traffic fails over inside the kernel.
   { key: `net/ipv4/conf/${device}/ignore_routes_with_linkdown`, value: "1" },
   { key: `net/ipv6/conf/${device}/ignore_routes_with_linkdown`, value: "1" },
+  // Who asks for the gateway while the WAN is dead waits this long (ms) for an answer, and so, when it is back, do all.
+  { key: `net/ipv4/neigh/${device}/retrans_time_ms`, value: NEIGHBOUR_RETRANS_MS },
+  { key: `net/ipv6/neigh/${device}/retrans_time_ms`, value: NEIGHBOUR_RETRANS_MS },
 ];

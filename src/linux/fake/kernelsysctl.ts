@@ -35,6 +35,8 @@ const DEVICE_SETTINGS: Readonly<Record<string, Kind>> = {
   "net/ipv4/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
   "net/ipv6/conf/DEVICE/force_forwarding": number("0", 0, 1),
   "net/ipv6/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
+  "net/ipv4/neigh/DEVICE/retrans_time_ms": number("1000"),
+  "net/ipv6/neigh/DEVICE/retrans_time_ms": number("1000"),
 };
 
 /** The settings of FakeKernel. */
@@ -67,7 +69,7 @@ export class FakeSysctl implements Sysctl {
   }
 
   #kindOf(key: string): Kind | undefined {
-    const [, before, device = "", after] = /^(net\/ipv[46]\/conf\/)(.+)(\/\w+)$/.exec(key) ?? [];
+    const [, before, device = "", after] = /^(net\/ipv[46]\/(?:conf|neigh)\/)(.+)(\/\w+)$/.exec(key) ?? [];
     if (before === undefined) return SETTINGS[key];
     const exists = this.#links.some(({ name }) => name === device);
     return exists ? DEVICE_SETTINGS[`${before}DEVICE${after}`] : undefined;
