@@ -5,7 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
-import { stopDataProcesses } from "../control/dataprocess.ts";
+import { stopDataProcesses } from "../control/datastarter.ts";
 import { openKernel } from "../control/kernel.ts";
 import { lockNamespace } from "../control/lock.ts";
 import { selfArgv } from "../control/place.ts";

@@ -5,7 +5,7 @@ import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { reap } from "../linux/reap.ts";
 import { connectWithin, DataLink, tryConnect } from "./datalink.ts";
-import { DataStarter, stopDataProcess } from "./datastarter.ts";
+import { DataStarter } from "./datastarter.ts";
 import type { DataMessage, DataReport, Orders } from "./messages.ts";
 import { dataPids, dataSocket } from "./place.ts";
 
@@ -392,27 +392,4 @@ export class DataProcess {
 function describe({ pid, version, report, ageMs, drainLeftMs }: DataLink): DrainingProcess {
   const flows = report?.sessions.reduce((sum, session) => sum + session.flows, 0) ?? null;
   return { pid, version, flows, ageMs, leftMs: drainLeftMs };
-}
-
-/** Ends all data processes that have a socket in `runDirectory`; how many there were. */
-export async function stopDataProcesses(runDirectory: string, clock: Clock): Promise<number> {
-  const stopped = await Promise.all(
-    dataPids(runDirectory).map((pid) => stopDataProcess(dataSocket(runDirectory, pid), pid, clock)),
-  );
-  return stopped.filter(Boolean).length;
-}
-
-/** An heir takes over within seconds: after so long (ms), something keeps it from that. */
-const HEIR_WAITS_MS = 15_000;
-
-/** What a person should know of a hand-over that does not come to its end. */
-export function handOverProblems({ heir }: DataProcess["status"]): {
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | null;
-}[] {
-  if (heir === null || heir.ageMs < HEIR_WAITS_MS) return [];
-  const why = heir.refusal ?? "it can't take connections";
-  const message = `the new data process ${heir.pid} does not take over, the old one goes on: ${why}`;
-  return [{ code: "heir-waits", message, remedy: null }];
 }

@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import { start, type Child } from "../linux/process.ts";
 import { tryConnect } from "./datalink.ts";
 import { JsonLines } from "./jsonlines.ts";
-import { dataSocket } from "./place.ts";
+import { dataPids, dataSocket } from "./place.ts";
 
 /** How long a data process may take to end in good order (ms). */
 const STOP_LIMIT_MS = 3000;
@@ -65,7 +65,7 @@ export class DataStarter {
 }
 
 /** Ends the data process `pid` behind `socket`, by force where it does not end by itself; true when there was one. */
-export async function stopDataProcess(socket: string, pid: number, clock: Clock): Promise<boolean> {
+async function stopDataProcess(socket: string, pid: number, clock: Clock): Promise<boolean> {
   const connection = await tryConnect(socket);
   if (connection === undefined) return false;
   new JsonLines(connection, () => undefined).send({ type: "stop" });
@@ -89,4 +89,12 @@ function kill(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
+}
+
+/** Ends all data processes that have a socket in `runDirectory`; how many there were. */
+export async function stopDataProcesses(runDirectory: string, clock: Clock): Promise<number> {
+  const stopped = await Promise.all(
+    dataPids(runDirectory).map((pid) => stopDataProcess(dataSocket(runDirectory, pid), pid, clock)),
+  );
+  return stopped.filter(Boolean).length;
 }
