@@ -8,7 +8,7 @@ import { sennit } from "../peers/sennit.ts";
 import { dual } from "../sites.ts";
 import { openStands } from "../stand.ts";
 
-const ROUNDS = 2;
+const ROUNDS = 1;
 const OUTAGE_MS = 60_000;
 const LEAD_MS = 2000;
 /** About seven seconds of both WANs: it begins before the outage and ends after it. */
