@@ -43,7 +43,7 @@ export interface SessionOptions {
 /** How long consumed bytes may wait to be acknowledged (ms). */
 const ACK_DELAY_MS = 25;
 /** Seconds that a new flow waits for an answer while there is no peer to give it. */
-const UNANSWERED_TICKS = 2;
+const UNANSWERED_TICKS = 1;
 
 export interface SessionCounts {
   opened: number;
@@ -476,6 +476,7 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#liveness.responsive === before) return;
     this.#log.warn({ answers: !before }, before ? "the peer does not answer" : "the peer answers again");
     this.#options.onCarriers?.();
+    if (!this.usable) this.#letGo();
   }
 
   /** Counts what is held and who needs how much, once a second: each flow alone is bounded by its window meanwhile. */
