@@ -24,7 +24,7 @@ export interface DeadSubflowsOptions {
   readonly log: Log;
 }
 
-/** A quarter of the least time after which a subflow can be dead, so that looking adds little to it (ms). */
+/** A fifth of the least time after which a subflow can be dead, so that looking adds little to it (ms). */
 const LOOK_EVERY_MS = 25;
 /** Looks at a time: each takes some 30 µs, and a server with hundreds of busy carriers has other work as well. */
 const MAX_LOOKS = 32;

@@ -9,9 +9,9 @@ const LOSSY: Line = { rttMs: 40, jitterMs: 5, loss: 0.25 };
 const UNKNOWN: Line = { rttMs: undefined, jitterMs: undefined, loss: 0 };
 
 test.each<[string, Line, number, number, Judgement]>([
-  ["a fibre that answers in time", FIBRE, 69, 400, "well"],
-  ["a fibre that hesitates", FIBRE, 70, 400, "suspect"],
-  ["a fibre in the middle of a download", FIBRE, 100, 400, "dead"],
+  ["a fibre that answers in time", FIBRE, 79, 400, "well"],
+  ["a fibre that hesitates", FIBRE, 80, 400, "suspect"],
+  ["a fibre in the middle of a download", FIBRE, 120, 400, "dead"],
   ["a fibre on which a single segment waits", FIBRE, 300, 1, "suspect"],
   ["that segment, sent three times", FIBRE, 660, 3, "dead"],
   ["an LTE that varies", LTE, 170, 100, "suspect"],

@@ -15,8 +15,8 @@ export interface Silence {
 export type Judgement = "well" | "suspect" | "dead";
 
 /** No verdict sooner (ms): an answer may be delayed (TCP by 40 ms), a radio may pause, our own process be late. */
-const SUSPECT_LEAST_MS = 70;
-const DEAD_LEAST_MS = 100;
+const SUSPECT_LEAST_MS = 80;
+const DEAD_LEAST_MS = 120;
 /** Of a line that was never measured (ms): no line that one works with is slower. */
 const UNKNOWN_RTT_MS = 500;
 /** A run of losses that had a lesser chance is no chance. */

@@ -73,7 +73,7 @@ describe("a subflow whose bytes are not acknowledged any more", () => {
       if (now <= 500) fibre.moves(now);
       lte.moves(now);
     });
-    expect(seen).toEqual(["570 suspect", "600 dead"]);
+    expect(seen).toEqual(["580 suspect", "620 dead"]);
   });
 
   test("is well again as soon as one is", () => {
@@ -81,7 +81,7 @@ describe("a subflow whose bytes are not acknowledged any more", () => {
       if (now <= 500 || now >= 600) fibre.moves(now);
       lte.moves(now);
     });
-    expect(seen).toEqual(["570 suspect", "600 well"]);
+    expect(seen).toEqual(["580 suspect", "600 well"]);
   });
 
   test("is not blamed while nothing is heard anywhere, nor for that time when others are first to go on", () => {
@@ -89,7 +89,7 @@ describe("a subflow whose bytes are not acknowledged any more", () => {
       if (now <= 500 || now >= 1050) fibre.moves(now);
       if (now <= 500 || now >= 1000) lte.moves(now);
     });
-    expect(seen).toEqual(["570 suspect", "1050 well"]);
+    expect(seen).toEqual(["580 suspect", "1050 well"]);
   });
 
   test("is blamed once others have gone on for long enough", () => {
@@ -97,14 +97,14 @@ describe("a subflow whose bytes are not acknowledged any more", () => {
       if (now <= 500) fibre.moves(now);
       if (now <= 500 || now >= 1000) lte.moves(now);
     });
-    expect(seen).toEqual(["570 suspect", "1100 dead"]);
+    expect(seen).toEqual(["580 suspect", "1120 dead"]);
   });
 
   test("is dead beside one that has nothing to send", () => {
     const seen = story(700, (now, fibre) => {
       if (now <= 500) fibre.moves(now);
     });
-    expect(seen).toEqual(["570 suspect", "600 dead"]);
+    expect(seen).toEqual(["580 suspect", "620 dead"]);
   });
 });
 
@@ -113,7 +113,7 @@ test("what was silent because nothing was sent waits from when something is", ()
     if (now >= 1000) fibre.sends(now, 5);
     lte.moves(now);
   });
-  expect(seen).toEqual(["1070 suspect", "1100 dead"]);
+  expect(seen).toEqual(["1080 suspect", "1120 dead"]);
 });
 
 test("busy is not dead: acknowledgements that trickle in out of deep queues are enough", () => {
@@ -132,7 +132,7 @@ test("a line that loses much needs a longer run", () => {
     else if (now >= 800) fibre.sends(now, 9);
     lte.moves(now);
   });
-  expect(seen).toEqual(["570 suspect", "800 dead"]);
+  expect(seen).toEqual(["580 suspect", "800 dead"]);
 });
 
 test("the only one is never dead, and one that connects is not judged", () => {
