@@ -5,7 +5,6 @@ import { careFor } from "./care.ts";
 const NOW = 1_000_000;
 const GOOD = {
   heardAt: NOW - 1000,
-  hasMoved: false,
   hasFallenBack: false,
   draining: false,
   peerDraining: false,
@@ -18,7 +17,6 @@ test.each([
   ["that was heard just now needs nothing", {}, false, undefined],
   ["that was silent for long is asked", { heardAt: NOW - 16_000 }, false, "ping"],
   ["that owes a receipt is asked", {}, true, "ping"],
-  ["that moves bytes is asked, for its round trip", { hasMoved: true }, false, "ping"],
   ["that nobody needs is closed", { draining: true, peerDraining: true }, false, "close"],
   ["that the peer may still open flows on is kept", { draining: true }, false, undefined],
   [
@@ -34,7 +32,7 @@ test.each([
 
 test.each([
   ["silent for too long", { heardAt: NOW - 46_000 }, "carrier-silent"],
-  ["no more over Multipath TCP", { hasFallenBack: true, hasMoved: true }, "fell-back"],
+  ["no more over Multipath TCP", { hasFallenBack: true }, "fell-back"],
 ])("a carrier %s is given up", (_, carrier, code) => {
   expect(care(carrier)).toMatchObject({ causeClass: "network", code });
 });

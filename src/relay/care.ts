@@ -16,7 +16,7 @@ export function careFor(carrier: Carrier, now: number, isOwed: boolean): Care {
     return new SennitError("network", "carrier-silent", `nothing heard for ${Math.round(silent)} ms`);
   if (carrier.hasFallenBack)
     return new SennitError("network", "fell-back", "something on the way took Multipath TCP out of it");
-  if (isOwed || carrier.hasMoved || silent > PING_AFTER_MS) return "ping";
+  if (isOwed || silent > PING_AFTER_MS) return "ping";
   // Not before the peer's GOAWAY: until then an OPEN may be on its way.
   if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) return "close";
   return undefined;

@@ -52,9 +52,6 @@ const PUMP_BYTES = 1024 * 1024;
 /** What one flow may send before the next one's turn. */
 const TURN_BYTES = 64 * 1024;
 
-/** More than PINGs and their answers. */
-const MOVING_BYTES_PER_S = 1024;
-
 /** Headers on their way into a channel, which copies them. */
 const header = Buffer.alloc(HEADER_BYTES);
 
@@ -85,16 +82,13 @@ export class Carrier implements Lane {
   bytesOut = 0;
   /** Flows that speak on it. */
   readonly flows = new Set<Flow>();
-  /** The last round trip that a PING took (ms), with all queues on the way; 0 before the first. */
-  rttMs = 0;
+  /** The round trip of the longest path that it takes, without queues (ms); 0 while unknown. */
+  pathMs = 0;
   /** Up to where what was said on it has been heard, as its PONGs tell. */
   heardUpTo = 0;
   /** Bytes per second in both directions, an average that halves every second. */
   rate = 0;
   #ratedBytes = 0;
-  /** The oldest PING that was not answered. */
-  #asked: number | undefined;
-  #askedAt: number | undefined;
   readonly #channel: Channel;
   readonly #info: () => ConnectionInfo | undefined;
   readonly #reset: () => void;
@@ -166,15 +160,8 @@ export class Carrier implements Lane {
     return this.bytesOut;
   }
 
-  /** Whether bytes of flows went over it since the last tick but one. */
-  get hasMoved(): boolean {
-    return this.rate >= MOVING_BYTES_PER_S;
-  }
-
   /** Asks for a sign of life, which is a receipt as well: frames keep their order, so who answers has heard all before. */
   ping(): void {
-    this.#askedAt ??= this.#clock.now();
-    this.#asked ??= this.position;
     this.send({ kind: "ping", nonce: this.position });
   }
 
@@ -182,9 +169,6 @@ export class Carrier implements Lane {
   onPong(nonce: number): void {
     if (nonce >= this.position) throw malformed("bad-pong", `PONG for ${nonce}, where nothing was said yet`);
     this.heardUpTo = Math.max(this.heardUpTo, nonce);
-    if (this.#asked === undefined || this.#askedAt === undefined || nonce < this.#asked) return;
-    this.rttMs = this.#clock.now() - this.#askedAt;
-    this.#asked = this.#askedAt = undefined;
   }
 
   send(frame: Frame): void {
@@ -227,7 +211,9 @@ export class Carrier implements Lane {
 
   /** Brings `rate` up to date; to be called once a second. */
   tick(): void {
-    this.#wasMptcp ||= this.#info()?.mptcp === true;
+    const info = this.#info();
+    this.#wasMptcp ||= info?.mptcp === true;
+    this.pathMs = Math.max(0, ...(info?.subflows ?? []).map(({ minRttMs = 0 }) => minRttMs));
     const bytes = this.bytesIn + this.bytesOut;
     this.rate = (this.rate + bytes - this.#ratedBytes) / 2;
     this.#ratedBytes = bytes;

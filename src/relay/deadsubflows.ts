@@ -26,6 +26,8 @@ export interface DeadSubflowsOptions {
 
 /** A fifth of the least time after which a subflow can be dead, so that looking adds little to it (ms). */
 const LOOK_EVERY_MS = 25;
+/** What a subflow may be silent for while others on its path are heard (ms): several retransmissions. */
+const ALONE_MS = 1000;
 /** Looks at a time: each takes some 30 µs, and a server with hundreds of busy carriers has other work as well. */
 const MAX_LOOKS = 32;
 
@@ -80,7 +82,7 @@ export class DeadSubflows {
 
   #watch(session: Carriers, peer: Peer, carrier: Carrier): void {
     const now = this.#options.clock.now();
-    const dead = peer.look(now, carrier).filter(({ judgement }) => judgement === "dead");
+    const dead = peer.look(now, carrier).filter((one) => peer.isDead(now, one));
     for (const { subflow, patienceMs } of dead) {
       const { address } = subflow.remote;
       peer.pathFrom(address).lost(now, patienceMs);
@@ -90,9 +92,10 @@ export class DeadSubflows {
   }
 
   #endAll(session: Carriers, peer: Peer, carrier: Carrier, address: string): void {
-    const watched = peer.look(this.#options.clock.now(), carrier);
-    const isGone = ({ judgement, subflow, heardAt }: Watched): boolean =>
-      judgement === "dead" || peer.pathFrom(subflow.remote.address).gone(heardAt);
+    const now = this.#options.clock.now();
+    const watched = peer.look(now, carrier);
+    const isGone = (one: Watched): boolean =>
+      peer.isDead(now, one) || peer.pathFrom(one.subflow.remote.address).gone(one.heardAt);
     if (!watched.some((one) => one.subflow.established && !isGone(one))) return;
     for (const one of watched) {
       if (one.subflow.remote.address !== address || !isGone(one)) continue;
@@ -142,6 +145,12 @@ class Peer {
     const watched = this.#known(carrier).watch.look(now, sightsOf(carrier.info()));
     for (const { subflow, heardAt } of watched) this.pathFrom(subflow.remote.address).heard(heardAt);
     return watched;
+  }
+
+  /** Ending a subflow costs a NAT entry: one that is silent alone, where its path works for others, is given time. */
+  isDead(now: number, { judgement, subflow, heardAt }: Watched): boolean {
+    const isAlone = this.pathFrom(subflow.remote.address).spares(now, heardAt);
+    return judgement === "dead" && (!isAlone || now - heardAt >= ALONE_MS);
   }
 
   /** A path, as it is seen from here: by the address that the peer's packets have after all NATs. */

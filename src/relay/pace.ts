@@ -10,16 +10,18 @@ const OVER_TICKS = 10;
 /** Who moves or holds less in a tick than this needs no memory worth sharing out. */
 const ACTIVE_BYTES = 16 * 1024;
 /**
- * Of a window that is the only limit, one is moved in a round trip. So a window of several times what is moved leaves room to
- * grow by as much with every tick.
+ * A window is so many times rate times round trip: with twice of it the rate can double with every tick. What is more than
+ * is needed waits in queues on the way, and when a path dies what it lost is sent again behind them.
  */
-const GROWTH = 4;
-/** The round trip that is reckoned with at least (ms): what the applications take to answer is on top of the WANs'. */
-const RTT_MIN_MS = 50;
-/** What is left after a tick of what was needed before it: a video's next piece comes in seconds. */
-const FADING = 0.8;
+const GROWTH = 2;
+/** On top of the round trip (ms): an ACK's delay, and what the applications at both ends take. */
+const SLACK_MS = 50;
+/** What is left of the best rate after a tick: one bad second is no reason to shrink. */
+const FADING = 0.9;
+/** The window that everybody gets at least, as far as there is memory: a page's worth, before anything is known. */
+const NEED_MIN = 1024 * 1024;
 
-/** What a flow has done so far, and the round trip of the carriers (ms). */
+/** What a flow has done so far, and the round trip of the longest path, without queues (ms); 0 while that is unknown. */
 export interface Pulse {
   /** In both directions. */
   readonly movedBytes: number;
@@ -34,8 +36,9 @@ export class Pace {
   isActive = true;
   /** Ticks without a byte, so far. */
   idleTicks = 0;
-  /** Bytes under way that are of use to it: several times its rate times the round trip. */
+  /** Bytes under way that are of use to it: twice its best rate as of late times the round trip. */
   need = WINDOW_MAX;
+  #best = 0;
   #bytes = 0;
   #fast = 0;
   #slow = 0;
@@ -45,8 +48,9 @@ export class Pace {
     this.#bytes = movedBytes;
     this.idleTicks = moved > 0 ? 0 : this.idleTicks + 1;
     this.isActive = moved >= ACTIVE_BYTES || heldBytes >= ACTIVE_BYTES;
-    const product = (moved / PACE_TICK_MS) * Math.max(RTT_MIN_MS, rttMs);
-    this.need = Math.ceil(Math.max(GROWTH * product, this.need * FADING));
+    this.#best = Math.max(moved, this.#best * FADING);
+    const product = (this.#best / PACE_TICK_MS) * (rttMs + SLACK_MS);
+    this.need = rttMs === 0 ? WINDOW_MAX : Math.max(NEED_MIN, Math.ceil(GROWTH * product));
     this.#fast = moved >= BULK_BYTES ? this.#fast + 1 : 0;
     this.#slow = moved < BULK_BYTES / 4 ? this.#slow + 1 : 0;
     if (this.#fast >= BULK_TICKS) this.isBulk = true;

@@ -446,10 +446,10 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   };
 
-  /** The longest of the carriers' round trips as of late, with all queues on the way. */
+  /** The round trip of the longest path there is, without queues (ms); 0 while unknown. */
   get #rttMs(): number {
     let longest = 0;
-    for (const carrier of this.#carriers) longest = Math.max(longest, carrier.rttMs);
+    for (const carrier of this.#carriers) longest = Math.max(longest, carrier.pathMs);
     return longest;
   }
 

@@ -1,6 +1,9 @@
 /** What is to be thought of a path over one transport. */
 export type Health = "unknown" | "up" | "suspect" | "dead";
 
+/** Heard within this time (ms), a path is not what is dead; less than any verdict takes. */
+const SPARED_MS = 80;
+
 /**
  * The health of one path over one transport, from three kinds of evidence. Each is a point in time, so they may come in
  * any order and as often as they like, and what was heard last overrules everything before it.
@@ -39,6 +42,11 @@ export class PathHealth {
    */
   lost(now: number, patienceMs: number): void {
     this.#lostUntil = Math.max(this.#lostUntil, now - patienceMs);
+  }
+
+  /** Whether it goes on for others now: what was heard last at `heardAt` has a trouble of its own, if any. */
+  spares(now: number, heardAt: number): boolean {
+    return this.#heardAt > heardAt && now - this.#heardAt < SPARED_MS;
   }
 
   /** Whether something over it that was heard last at `heardAt` is gone, too. */
