@@ -19,6 +19,8 @@ export interface ProbeResponderOptions {
 const REFRESH_MS = 10_000;
 /** Paths whose numbers are remembered: several of each session that there may be; 100 bytes each. */
 const MAX_PATHS = 40_000;
+/** No router comes from there (RFC 4291 section 2.5.6): nobody forwards to it. */
+const LINK_LOCAL = /^fe[89ab]/i;
 const WILDCARDS: ReadonlySet<string> = new Set(["::", "0.0.0.0"]);
 
 /**
@@ -67,7 +69,8 @@ export class ProbeResponder {
   #wanted(): readonly Endpoint[] {
     return this.#endpoints.flatMap(({ address, port }) => {
       if (!WILDCARDS.has(address)) return [{ address, port }];
-      const own = [...this.#ownAddresses()].filter((one) => address === "::" || !one.includes(":"));
+      const fits = (one: string): boolean => address === "::" || !one.includes(":");
+      const own = [...this.#ownAddresses()].filter((one) => fits(one) && !LINK_LOCAL.test(one));
       return own.map((one) => ({ address: one, port }));
     });
   }
