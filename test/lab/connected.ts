@@ -12,14 +12,20 @@ export async function connectedBy(
   listen: (onConnection: (connection: Connection) => void) => Promise<Listener>,
   dial: () => Promise<Connection>,
 ): Promise<Connected> {
-  const accepted = Promise.withResolvers<Connection>();
-  const listener = await listen(accepted.resolve);
+  const first = Promise.withResolvers<void>();
+  // More than one where something takes MPTCP out: the first is dropped, and made again as plain TCP.
+  const accepted: Connection[] = [];
+  const listener = await listen((connection) => {
+    connection.stream.on("error", () => undefined);
+    accepted.push(connection);
+    first.resolve();
+  });
   const client = await dial();
-  const server = await accepted.promise;
-  for (const { stream } of [client, server]) stream.on("error", () => undefined);
+  client.stream.on("error", () => undefined);
+  await first.promise;
+  const [server = client] = accepted.slice(-1);
   const close = async (): Promise<void> => {
-    client.reset();
-    server.reset();
+    for (const connection of [client, ...accepted]) connection.reset();
     await listener.close();
   };
   return { client, server, close };
