@@ -143,7 +143,12 @@ export class DataHost {
   }
 
   async #report(control: JsonLines): Promise<void> {
-    control.send({ type: "report", report: await this.#plane.report() });
+    try {
+      control.send({ type: "report", report: await this.#plane.report() });
+    } catch (error) {
+      // A part that is ending, or has failed, reports no more; whoever watches it acts on that.
+      this.#options.log.warn({ why: messageOf(error) }, "no report");
+    }
   }
 
   #onLost(control: JsonLines): void {
@@ -171,21 +176,29 @@ export class DataHost {
     log.info({ limitMs }, "draining: nothing new is taken in");
     this.#timers.push(clock.after(limitMs, () => this.stop()));
     await this.#work;
-    await this.#plane.drain();
+    // What fails to drain ends at its limit at the latest.
+    await this.#plane
+      .drain()
+      .catch((error: unknown) => log.error({ why: messageOf(error) }, "still takes in what is new"));
     this.#control?.send({ type: "closed" });
     const followEnd = clock.now() + FOLLOW_MS;
     this.#timers.push(clock.every(DRAIN_LOOK_MS, () => void this.#endIfEmpty(followEnd)));
   }
 
   async #endIfEmpty(followEnd: number): Promise<void> {
-    const { sessions } = await this.#plane.report();
-    const waits = this.#options.role === "server" && this.#options.clock.now() < followEnd;
-    const isUsed = sessions.some(
-      ({ flows, carriers, peerLeaves }) => flows > 0 || (waits && carriers.length > 0 && !peerLeaves),
-    );
-    if (isUsed) return;
-    this.#options.log.info({}, "drained");
-    this.stop();
+    const { role, clock, log } = this.#options;
+    try {
+      const { sessions } = await this.#plane.report();
+      const waits = role === "server" && clock.now() < followEnd;
+      const isUsed = sessions.some(
+        ({ flows, carriers, peerLeaves }) => flows > 0 || (waits && carriers.length > 0 && !peerLeaves),
+      );
+      if (isUsed) return;
+      log.info({}, "drained");
+      this.stop();
+    } catch (error) {
+      log.warn({ why: messageOf(error) }, "not known whether it is drained");
+    }
   }
 
   #refuse(control: JsonLines, why: string): void {

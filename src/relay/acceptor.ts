@@ -13,6 +13,8 @@ import type { Secured } from "./tls.ts";
 /** Carriers of one session: the most a router may configure, and as many while it re-dials them. */
 const MAX_CARRIERS = 128;
 const MAX_SESSIONS = 10_000;
+/** Sessions of one router: one for each of its threads, and those of processes that drain or were killed. */
+const MAX_SESSIONS_EACH = 64;
 const INSTANCE_BYTES = 16;
 const HOUSEKEEPING_MS = 1000;
 /**
@@ -91,11 +93,20 @@ export class Acceptor {
 
   #judge(hello: Hello, router: KnownRouter): Buffer {
     const known = this.#sessions.get(sessionKey(router, hello));
-    if (known === undefined && this.#sessions.size >= MAX_SESSIONS)
+    if (
+      known === undefined &&
+      (this.#sessions.size >= MAX_SESSIONS || this.#sessionsOf(router) >= MAX_SESSIONS_EACH)
+    )
       throw turnedAway(Reject.BUSY, "too many sessions");
     if ((known?.session.carriers.size ?? 0) >= MAX_CARRIERS)
       throw turnedAway(Reject.BUSY, "too many carriers");
     return (known ?? this.#begin(router, hello)).instance;
+  }
+
+  #sessionsOf({ id }: KnownRouter): number {
+    let count = 0;
+    for (const { router } of this.#sessions.values()) if (router.id === id) count++;
+    return count;
   }
 
   #begin(router: KnownRouter, hello: Hello): PeerSession {

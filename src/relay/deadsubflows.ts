@@ -107,7 +107,13 @@ export class DeadSubflows {
 
   /** What the peer calls its end of that subflow. */
   #addressId({ local, remote }: SubflowSight): number | undefined {
-    return this.#options.sockDiag.find({ local, remote })?.subflow?.remoteId;
+    try {
+      return this.#options.sockDiag.find({ local, remote })?.subflow?.remoteId;
+    } catch (error) {
+      // The kernel can't be asked now (no descriptors, for one); the peer finds out by itself.
+      this.#options.log.warn({ why: messageOf(error) }, "address id of a subflow not known");
+      return undefined;
+    }
   }
 
   #end(carrier: Carrier, { local, remote, silentMs, rttMs, unacked }: SubflowSight): boolean {

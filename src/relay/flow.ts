@@ -122,6 +122,11 @@ export class Flow {
     return this.#send.held + this.#receive.held + this.#undelivered;
   }
 
+  /** Its local end does not take what is there for it. */
+  get isUnread(): boolean {
+    return this.#undelivered > 0;
+  }
+
   /** Both ends have it: either may speak on whatever carrier it likes. */
   get isOpen(): boolean {
     return this.#open;
@@ -393,7 +398,8 @@ export class Flow {
   readonly #onLocalData = (bytes: Buffer): void => {
     this.#send.push(bytes);
     this.#moveOn();
-    if (this.#send.unsent > UNSENT_HIGH || this.#host.exhausted) this.#local?.stream.pause();
+    const enough = Math.min(UNSENT_HIGH, this.#host.window(this));
+    if (this.#send.unsent > enough || this.#host.exhausted) this.#local?.stream.pause();
   };
 
   readonly #onLocalEnd = (): void => {

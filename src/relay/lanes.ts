@@ -45,6 +45,12 @@ export class Lanes {
     flow.ride(carrier);
   }
 
+  /** Where a flow speaks at present. */
+  carrierOf(flow: Flow): Carrier | undefined {
+    for (const carrier of this.#carriers) if (carrier.flows.has(flow)) return carrier;
+    return undefined;
+  }
+
   /** There is a carrier again. */
   resume(): void {
     const waiting = [...this.#waiting];

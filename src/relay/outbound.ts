@@ -37,13 +37,13 @@ export class Outbound {
     const { target } = flow;
     const left = new AbortController();
     flow.onClosed = () => left.abort();
-    const objection = this.#policy.objection(target);
-    if (objection !== undefined) {
-      this.#log.warn({ router, target, why: objection }, "target refused by policy");
-      flow.refuse(Refusal.POLICY);
-      return;
-    }
     try {
+      const objection = this.#policy.objection(target);
+      if (objection !== undefined) {
+        this.#log.warn({ router, target, why: objection }, "target refused by policy");
+        flow.refuse(Refusal.POLICY);
+        return;
+      }
       const connection = await this.#sockets.dial({
         transport: "tcp",
         remote: target,

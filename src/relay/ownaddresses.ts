@@ -11,7 +11,12 @@ export function ownAddresses(clock: Clock): () => ReadonlySet<string> {
   return () => {
     if (clock.now() < until) return known;
     until = clock.now() + ADDRESSES_MS;
-    const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-    return (known = new Set(all.map(({ address }) => address)));
+    try {
+      const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+      known = new Set(all.map(({ address }) => address));
+    } catch {
+      // Without a descriptor left nobody can ask; what was true a second ago will do.
+    }
+    return known;
   };
 }

@@ -1,4 +1,8 @@
+import { SennitError } from "../base/errors.ts";
 import type { Carrier } from "./carrier.ts";
+
+/** What may wait for a receipt on a carrier: more than all flows there may be. A peer that confirms nothing for longer is none. */
+const MAX_OWED = 32_768;
 
 interface Waiting {
   /** To be heard up to here. */
@@ -20,6 +24,8 @@ export class Receipts {
     // The latest stands last: what is confirmed stands in front.
     waiting.delete(key);
     waiting.set(key, { position: carrier.position, again });
+    if (waiting.size > MAX_OWED)
+      carrier.close(new SennitError("peer", "unconfirmed", "the peer confirms nothing of what it is told"));
   }
 
   /** Whether something said on it is not known to be heard. */

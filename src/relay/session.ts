@@ -6,6 +6,7 @@ import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame, PathFrame } from "../wire/frames.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
+import { Eviction } from "./eviction.ts";
 import { Flow, type FlowEnd, type FlowHost } from "./flow.ts";
 import { FlowIds } from "./flowids.ts";
 import { GRACE_MS } from "./limits.ts";
@@ -73,6 +74,7 @@ export class Session implements FlowHost, CarrierUser {
   readonly #lanes = new Lanes(this.#carriers, this.#receipts);
   readonly #insistence = new Insistence(this.#receipts, () => this.#speaking);
   readonly #ids: FlowIds;
+  readonly #eviction = new Eviction();
   readonly #ackDue = new Set<Flow>();
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
@@ -284,6 +286,7 @@ export class Session implements FlowHost, CarrierUser {
         this.drain(carrier);
         return;
       case "leaving":
+        if (this.#peerLeaves) return;
         this.#peerLeaves = true;
         this.#options.onCarriers?.();
         return;
@@ -491,9 +494,22 @@ export class Session implements FlowHost, CarrierUser {
       budget.active += Number(pace.isActive) - Number(wasActive);
     }
     budget.note(this, held);
+    if (budget.exhausted) this.#evict();
+    else this.#eviction.clear();
     for (const flow of this.#flows.values()) {
       flow.boundLocal();
       if (!budget.exhausted) flow.readOn();
+    }
+  }
+
+  /** Memory that is held for those who do not move keeps everybody from moving: theirs is given up first. */
+  #evict(): void {
+    for (const flow of this.#eviction.look(this.#flows.values(), (one) => this.#lanes.carrierOf(one))) {
+      this.#log.warn(
+        { flow: flow.id, heldBytes: flow.heldBytes },
+        "flow reset: nobody reads what it holds, and others need the memory",
+      );
+      flow.reset(ResetReason.EXPIRED);
     }
   }
 

@@ -306,6 +306,11 @@ class Known {
   idOf(address: string): number {
     const known = this.#ids.get(address);
     if (known !== undefined) return known;
+    // Of an address whose join never came to be: nobody has used it.
+    for (const unused of this.#ids.keys()) {
+      if (this.#ids.size < MAX_ADDRESS_ID) break;
+      this.#ids.delete(unused);
+    }
     const taken = new Set(this.#ids.values());
     do this.#lastId = (this.#lastId % MAX_ADDRESS_ID) + 1;
     while (taken.has(this.#lastId));

@@ -82,7 +82,7 @@ function* leftAt({ session, budget, log }: Life): Generator<string> {
   if (budget.active > 0) yield `${budget.active} flows are counted that are not there`;
   for (const { message, fields } of log.lines) {
     const why = String(fields["why"]);
-    if (message.startsWith("flow reset")) yield `blamed without guilt: ${why}`;
+    if (message.endsWith("the peer broke its rules")) yield `blamed without guilt: ${why}`;
     if (message === "carrier lost" && !HONEST_LOSS.test(why)) yield `carrier lost: ${why}`;
   }
 }

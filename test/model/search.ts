@@ -40,6 +40,6 @@ export async function search({ runs, seed, path, shrink = true, onScript }: Sear
   if (!found.failed) return { runs: found.numRuns, seed: found.seed, report: undefined };
   const { errorInstance: error } = found;
   const what = error instanceof Error ? error.message : String(error);
-  const again = `node test/model/main.ts --seed ${found.seed} --path ${found.counterexamplePath}`;
+  const again = `node test/model/main.ts --seed=${found.seed} --path ${found.counterexamplePath}`;
   return { runs: found.numRuns, seed: found.seed, report: `${what}\n\nOnce more: ${again}` };
 }

@@ -20,6 +20,9 @@ const PEER = { address: "192.0.2.1", port: 443 } as const;
 /** Of an event loop, after each alarm: frames gather for one, and what they cause may take another. */
 const TURNS = 2;
 
+/** How long memory may be held for an application that does not read, at least (ms). */
+const UNREAD_MS = 8000;
+
 /** One flow, as its applications see it. Its target's port is its number. */
 export interface Carried {
   readonly number: number;
@@ -27,6 +30,8 @@ export interface Carried {
   readonly flow: number;
   readonly near: { readonly life: Life; readonly app: Application };
   far: { readonly life: Life; readonly app: Application | undefined; readonly flow: Flow } | undefined;
+  /** Since when one of its applications has not read (ms of the clock); undefined while both do. */
+  unreadSince: number | undefined;
   /** Why it may end before its time. */
   excuse: string | undefined;
 }
@@ -105,7 +110,15 @@ export class World {
       const near = { life, app };
       const deaf = this.#joints.some(({ ends }) => ends.near.life === life && ends.far.life.isOver);
       const excuse = deaf ? "it may have been said to a dead end" : undefined;
-      this.flows.push({ number, answer, flow: flow.id, near, far: undefined, excuse });
+      this.flows.push({
+        number,
+        answer,
+        flow: flow.id,
+        near,
+        far: undefined,
+        unreadSince: undefined,
+        excuse,
+      });
     } catch (error) {
       if (!(error instanceof SennitError) || error.causeClass !== "network") throw error;
     }
@@ -231,6 +244,7 @@ export class World {
   #look(): void {
     this.#joints = this.#joints.filter(({ link }) => !link.isOver);
     this.#excuseUnanswered(this.#near);
+    for (const flow of this.flows) this.#excuseUnread(flow);
     for (const life of this.lives) {
       if (life.session.carriers.size > 0) life.lonelySince = this.clock.now();
       else if (this.clock.now() - life.lonelySince >= this.#options.graceMs) this.#excuse(life);
@@ -265,6 +279,18 @@ export class World {
       for (const carried of [...asking, ...this.#asking]) carried.excuse ??= "asked while nobody answered";
     }
     this.#asking = asking;
+  }
+
+  /** Who does not read may be given up for others, where memory is short. */
+  #excuseUnread(flow: Carried): void {
+    const ends = [flow.near, flow.far];
+    if (ends.every((end) => end?.app?.reading !== false)) {
+      flow.unreadSince = undefined;
+      return;
+    }
+    flow.unreadSince ??= this.clock.now();
+    const isShort = ends.some((end) => end?.life.budget.exhausted);
+    if (isShort && this.clock.now() - flow.unreadSince >= UNREAD_MS) flow.excuse ??= "nobody read it";
   }
 
   #excuse(life: Life): void {
