@@ -1,6 +1,8 @@
-/** Writes docs/config.md from what the schemas say about themselves. `node --run docs` runs it. */
+/** Writes docs/config.md and docs/*.schema.json from what the schemas say about themselves. `node --run docs` runs it. */
 import { writeFileSync } from "node:fs";
 import { allowedAt, describeSchema, type SchemaNode } from "../src/config/describe.ts";
+import { editorSchema } from "../src/config/role.ts";
+import type { Role } from "../src/config/fields.ts";
 import { routerConfigKind } from "../src/config/router.ts";
 import { serverConfigKind } from "../src/config/server.ts";
 
@@ -29,6 +31,10 @@ export function configDocument(): string {
 A router and a server each read one YAML file. A file is checked as a whole before anything is done: \`sennit config check
 -c FILE\` tells every problem at once, each with its line, what was found and what is allowed; the exit code is 2. Unknown keys are
 problems too. Everything that has a default may be left out.
+
+Editors that know JSON Schema complete and check while you type: [router.schema.json](router.schema.json) and
+[server.schema.json](server.schema.json), which \`sennit config schema ROLE\` prints as well. With the YAML language server, the file's first line is
+\`# yaml-language-server: $schema=PATH\`.
 
 ## Router
 
@@ -75,6 +81,7 @@ function* keysOf(parent: SchemaNode, prefix = ""): Iterable<Key> {
   for (const [key, node] of Object.entries(parent.properties ?? {})) {
     yield { path: prefix + key, node, required: parent.required?.includes(key) ?? false };
     yield* keysOf(node, `${prefix}${key}.`);
+    if (node.items) yield* keysOf(node.items, `${prefix}${key}[].`);
     if (node.additionalProperties) yield* keysOf(node.additionalProperties, `${prefix}${key}.NAME.`);
   }
 }
@@ -85,4 +92,11 @@ function defaultOf(node: SchemaNode): string {
   return `\`${typeof node.default === "string" ? node.default : JSON.stringify(node.default)}\``;
 }
 
-if (import.meta.main) writeFileSync(CONFIG_DOC, configDocument());
+/** The JSON Schema of a role's file, for editors. */
+export const schemaFile = (role: Role): string => `docs/${role}.schema.json`;
+export const schemaDocument = (role: Role): string => `${JSON.stringify(editorSchema(role), undefined, 2)}\n`;
+
+if (import.meta.main) {
+  writeFileSync(CONFIG_DOC, configDocument());
+  for (const role of ["router", "server"] as const) writeFileSync(schemaFile(role), schemaDocument(role));
+}

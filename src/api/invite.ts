@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseEndpoint } from "../base/endpoint.ts";
+import { isEndpoint } from "../base/endpoint.ts";
 import { MAX_ENDPOINTS } from "../wire/token.ts";
 
 /** What `parseEndpoint` takes. */
@@ -24,12 +24,3 @@ export const inviteSchema = z.object({
   expires: z.iso.datetime({ offset: true }).nullable(),
 });
 export type Invite = z.infer<typeof inviteSchema>;
-
-function isEndpoint(text: string): boolean {
-  try {
-    parseEndpoint(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

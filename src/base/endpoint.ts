@@ -28,6 +28,16 @@ export function parseEndpoint(text: string): HostPort {
   return { host, port };
 }
 
+/** Whether `parseEndpoint` takes it. */
+export function isEndpoint(text: string): boolean {
+  try {
+    parseEndpoint(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The inverse of `parseEndpoint`. */
 export function formatEndpoint({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -18,7 +18,18 @@ const RATE: Scale = {
 const SIZE: Scale = {
   what: "a size",
   example: "64 KB",
-  units: { "": 1, b: 1, kb: 1024, kib: 1024, mb: 1024 ** 2, mib: 1024 ** 2, gb: 1024 ** 3, gib: 1024 ** 3 },
+  units: {
+    "": 1,
+    b: 1,
+    kb: 1024,
+    kib: 1024,
+    mb: 1024 ** 2,
+    mib: 1024 ** 2,
+    gb: 1024 ** 3,
+    gib: 1024 ** 3,
+    tb: 1024 ** 4,
+    tib: 1024 ** 4,
+  },
 };
 const DURATION: Scale = {
   what: "a duration",
@@ -45,7 +56,7 @@ function parse(scale: Scale, input: unknown): Parsed {
 
 /** Bits per second. */
 export const parseRate = (input: unknown): Parsed => parse(RATE, input);
-/** Bytes; K, M and G are powers of 1024. */
+/** Bytes; K, M, G and T are powers of 1024. */
 export const parseSize = (input: unknown): Parsed => parse(SIZE, input);
 /** Milliseconds, fractions allowed. */
 export const parseDuration = (input: unknown): Parsed => parse(DURATION, input);

@@ -82,7 +82,7 @@ describe("config check", () => {
     expect(JSON.parse(out)).toMatchObject({
       valid: false,
       role: "router",
-      problems: [{ path: "wans.a.interface" }, { path: "wans.a.interfce" }],
+      problems: [{ path: "wans.a.interfce" }, { path: "wans.a.interface" }],
     });
   });
 

@@ -1,8 +1,8 @@
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { SennitError } from "../base/errors.ts";
 import type { Role } from "../config/fields.ts";
 import { readText } from "../config/load.ts";
-import { roleOfConfig } from "../config/role.ts";
+import { editorSchema, roleOfConfig } from "../config/role.ts";
 import { parseRouterConfig } from "../config/router.ts";
 import { parseServerConfig } from "../config/server.ts";
 import { EXIT } from "./exit.ts";
@@ -28,6 +28,11 @@ export function configCommand(): Command {
     )
     .option("--json", "write JSON")
     .action(check);
+  config
+    .command("schema")
+    .description("Print the JSON Schema of a role's config file, for editors")
+    .addArgument(new Argument("<role>", "whose file").choices(["router", "server"]))
+    .action((role: Role) => writeJson(editorSchema(role)));
   return config;
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SennitError } from "../base/errors.ts";
 import { didYouMean, type Problem } from "./problems.ts";
-import { isNetwork } from "./fields.ts";
+import { isNetwork } from "./networkfields.ts";
 import { readText } from "./load.ts";
 import { parseRouterConfig } from "./router.ts";
 import { parseServerConfig } from "./server.ts";
@@ -35,12 +35,22 @@ const router = (text: string): readonly Problem[] => problemsOf(parseRouterConfi
 const server = (text: string): readonly Problem[] => problemsOf(parseServerConfig, text);
 const withWans = (wans: string): string => `version: 1\nlan: { interfaces: [lan] }\nwans:\n${wans}`;
 
+const WAN = { addressing: "found", weight: 1, cost: 0, metered: false };
+const MPTCP = { checksum: false, staleLossCount: 2, blackholeTimeout: 0 };
+
 describe("a right file", () => {
   test("router: what is not said gets its default", () => {
     expect(parseRouterConfig(ROUTER, "router.yaml")).toEqual({
       version: 1,
-      lan: { interfaces: ["lan"] },
-      wans: { fibre: { interface: "fibre", role: "active" }, lte: { interface: "lte", role: "backup" } },
+      lan: { interfaces: ["lan"], ra: false },
+      wans: {
+        fibre: { interface: "fibre", role: "active", ...WAN },
+        lte: { interface: "lte", role: "backup", ...WAN },
+      },
+      mptcp: MPTCP,
+      thresholds: { loss: 30 },
+      hooks: [],
+      webhooks: [],
       relay: { carriers: 6, maxCarriers: 32, grace: 600_000, drain: 3_600_000, onFailure: "open" },
       directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
       log: { level: "info" },
@@ -62,6 +72,7 @@ describe("a right file", () => {
       version: 1,
       listen: { port: 443, addresses: ["::"] },
       relay: { grace: 600_000, graceMemory: 64 * 1024 ** 2, drain: 3_600_000 },
+      mptcp: MPTCP,
       egress: { allowPrivate: [] },
       directories: { state: "/var/lib/sennit/server", run: "/run/sennit/server" },
       log: { level: "info" },
@@ -82,7 +93,7 @@ relay:
 `;
     expect(() => parseRouterConfig(text, "router.yaml")).toThrow(
       `router.yaml: 3 problems
-  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, role or gateway
+  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, weight, cost, metered, quota, schedule, mtu, ttl, mac, offloads, rate or check
   line 6, wans.fibre.interface: found "up"; allowed is the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"
   line 8, relay.carriers: found 100; allowed is a whole number from 1 to 64`,
     );
@@ -145,6 +156,48 @@ relay:
     ["grace: soon", "relay.grace", '"soon"'],
   ])("relay: { %s }", (relay, path, found) => {
     expect(router(`${ROUTER}relay: { ${relay} }`)).toMatchObject([{ path, found }]);
+  });
+
+  test.each([
+    ["interface: x, match: { driver: e1000e }", "match", "`match` beside `interface`"],
+    ["match: {}", "match", "nothing to match by"],
+    ["match: { mac: '03:00:00:00:00:01' }", "match.mac", '"03:00:00:00:00:01"'],
+    ["interface: x, addressing: static", "addresses", "nothing"],
+    ["interface: x, addresses: [192.0.2.2/24]", "addresses", '["192.0.2.2/24"]'],
+    [
+      "interface: x, addressing: static, addresses: [192.0.2.2/24], gateway: '2001:db8::1'",
+      "gateway",
+      '"2001:db8::1"',
+    ],
+    ["interface: x, mtu: 1279, gateway: 'fe80::1'", "mtu", "1279"],
+    ["interface: x, addressing: static, addresses: ['2001:db8::2/64'], mtu: 600", "mtu", "600"],
+    ["interface: x, quota: { startDay: 3 }", "quota", "no amount"],
+    ["interface: x, quota: { rx: 1 MB, startDay: 29 }", "quota.startDay", "29"],
+    ["interface: x, schedule: [{ from: '08:00', to: '08:00', role: off }]", "schedule.0.to", '"08:00"'],
+    ["interface: x, schedule: [{ from: '24:30', to: '08:00', role: off }]", "schedule.0.from", '"24:30"'],
+    ["interface: x, offloads: { warp: on }", "offloads.warp", 'the unknown key "warp"'],
+    ["interface: x, check: { kind: tcp, targets: [192.0.2.1] }", "check.targets.0", '"192.0.2.1"'],
+    ["interface: x, check: { kind: icmp, targets: ['192.0.2.1:80'] }", "check.targets.0", '"192.0.2.1:80"'],
+  ])("a WAN with { %s }", (wan, path, found) => {
+    expect(router(withWans(`  a: { ${wan} }`))).toMatchObject([{ path: `wans.a.${path}`, found }]);
+  });
+
+  test.each([
+    ["addresses: [192.0.2.1/24], interfaces: [lan, lan2]", "addresses"],
+    ["dhcp: { range: 192.0.2.9-192.0.2.5 }", "dhcp.range"],
+    ["addresses: [192.0.2.1/24], dhcp: { range: 192.0.3.5-192.0.3.9 }", "dhcp.range"],
+    [
+      "dhcp: { range: 192.0.2.5-192.0.2.9, hosts: [{ mac: '02:00:00:00:00:0a', address: 192.0.2.1 }, { mac: '02:00:00:00:00:0A', address: 192.0.2.2 }] }",
+      "dhcp.hosts.1.mac",
+    ],
+    [
+      "addresses: [192.0.2.1/24], dhcp: { range: 192.0.2.5-192.0.2.9, hosts: [{ mac: '02:00:00:00:00:0a', address: 10.0.0.1 }] }",
+      "dhcp.hosts.0.address",
+    ],
+  ])("a LAN with { %s }", (lan, path) => {
+    const interfaces = lan.includes("interfaces") ? "" : "interfaces: [lan], ";
+    const text = `version: 1\nlan: { ${interfaces}${lan} }\nwans: { a: { interface: x } }`;
+    expect(router(text)).toMatchObject([{ path: `lan.${path}` }]);
   });
 
   test("networks and ports of a server", () => {

@@ -1,8 +1,15 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import { describeSchema, standardSchema } from "./describe.ts";
 import type { Role } from "./fields.ts";
 import { routerConfigKind } from "./router.ts";
 import { serverConfigKind } from "./server.ts";
+
+/** What editors want to know of a role's file: a JSON Schema. It can't say the rules between keys. */
+export const editorSchema = (role: Role): object => ({
+  ...standardSchema(describeSchema((role === "router" ? routerConfigKind : serverConfigKind).schema)),
+  title: `Config of a Sennit ${role}`,
+});
 
 const keysOnly = z.record(z.string(), z.unknown());
 

@@ -1,6 +1,13 @@
 import { z } from "zod";
-import { deviceName, directories, drain, grace, ipAddress, log, version, workers } from "./fields.ts";
+import { directories, drain, grace, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
+import { mptcp } from "./mptcp.ts";
+import { hooks, mail, webhooks } from "./router/events.ts";
+import { lan } from "./router/lan.ts";
+import { lanRules } from "./router/lanrules.ts";
+import { thresholds } from "./router/thresholds.ts";
+import { wan } from "./router/wan.ts";
+import { wanRules } from "./router/wanrules.ts";
 
 /**
  * WANs that can carry at once. Up to Linux 6.18 a server takes in 8 subflows of a connection besides the first
@@ -12,56 +19,48 @@ const MAX_WANS = 8;
 const wanName = z
   .string()
   .regex(/^[A-Za-z0-9][\w-]{0,31}$/)
-  .meta({ allowed: "a name of at most 32 letters, digits, - and _" });
+  .meta({ allowed: "a name of at most 32 letters, digits, - and _", samples: ["fibre", "lte-2"] });
 
-const wan = z.strictObject({
-  interface: deviceName.describe("The network device of this uplink"),
-  role: z
-    .enum(["active", "backup", "off"])
-    .default("active")
-    .describe("`active` carries traffic, `backup` only while no active one can, `off` is left alone"),
-  gateway: ipAddress
-    .optional()
-    .describe("The next hop on this uplink; without it, the one of the device's default route"),
-});
+const relay = z
+  .strictObject({
+    carriers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(6)
+      .describe("Connections kept to the server; each takes one NAT entry per WAN"),
+    maxCarriers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(32)
+      .describe("The most there may be of them, while many connections move much at a time"),
+    grace,
+    drain,
+    workers,
+    onFailure: z
+      .enum(["open", "closed"])
+      .default("open")
+      .describe(
+        "While the server is out of reach, connections go out directly (`open`) or not at all (`closed`)",
+      ),
+  })
+  .prefault({})
+  .describe("How TCP connections are carried");
 
 const schema = z.strictObject({
   version,
-  lan: z
-    .strictObject({
-      interfaces: z.array(deviceName).min(1).describe("The devices whose traffic is carried"),
-    })
-    .describe("Who is served"),
+  lan,
   wans: z
     .record(wanName, wan)
     .meta({ allowed: "a section with one named entry per uplink" })
     .describe("The uplinks, each under a name of your choice"),
-  relay: z
-    .strictObject({
-      carriers: z
-        .int()
-        .min(1)
-        .max(64)
-        .default(6)
-        .describe("Connections kept to the server; each takes one NAT entry per WAN"),
-      maxCarriers: z
-        .int()
-        .min(1)
-        .max(64)
-        .default(32)
-        .describe("The most there may be of them, while many connections move much at a time"),
-      grace,
-      drain,
-      workers,
-      onFailure: z
-        .enum(["open", "closed"])
-        .default("open")
-        .describe(
-          "While the server is out of reach, connections go out directly (`open`) or not at all (`closed`)",
-        ),
-    })
-    .prefault({})
-    .describe("How TCP connections are carried"),
+  relay,
+  mptcp,
+  thresholds,
+  hooks,
+  webhooks,
+  mail,
   directories: directories("router"),
   log,
 });
@@ -78,19 +77,28 @@ const glimpse = z.object({
   wans: z
     .record(
       z.string(),
-      z.object({ interface: z.unknown().optional(), role: z.unknown().optional() }).catch({}),
+      z.object({ interface: z.unknown().optional(), role: z.unknown().optional() }).loose().catch({}),
     )
     .optional()
     .catch(undefined),
 });
+type Glimpse = z.output<typeof glimpse>;
 
 /** The rules between keys: every device has one job, there is an uplink to work with, and bounds are in order. */
 function rules(value: unknown): readonly Fault[] {
   const seen = glimpse.safeParse(value).data;
   if (seen === undefined) return [];
-  const wans = Object.entries(seen.wans ?? {});
-  const faults: Fault[] = [];
+  return [
+    ...deviceRules(seen),
+    ...relayRules(seen),
+    ...countRules(seen),
+    ...lanRules(Reflect.get(Object(value), "lan")),
+    ...Object.entries(seen.wans ?? {}).flatMap(([name, entry]) => wanRules(entry, ["wans", name])),
+  ];
+}
 
+function deviceRules({ lan: { interfaces }, wans = {} }: Glimpse): readonly Fault[] {
+  const faults: Fault[] = [];
   const owner = new Map<string, string>();
   const claim = (device: unknown, path: readonly PropertyKey[]): void => {
     if (typeof device !== "string") return;
@@ -103,27 +111,33 @@ function rules(value: unknown): readonly Fault[] {
         allowed: "a device of its own",
       });
   };
-  for (const [index, device] of seen.lan.interfaces.entries()) claim(device, ["lan", "interfaces", index]);
-  for (const [name, entry] of wans) claim(entry.interface, ["wans", name, "interface"]);
+  for (const [index, device] of interfaces.entries()) claim(device, ["lan", "interfaces", index]);
+  for (const [name, entry] of Object.entries(wans)) claim(entry.interface, ["wans", name, "interface"]);
+  return faults;
+}
 
-  const { carriers = 0, maxCarriers = Infinity } = seen.relay ?? {};
-  if (carriers > maxCarriers) {
-    faults.push({
+function relayRules({ relay: { carriers, maxCarriers } = { carriers: 0, maxCarriers: Infinity } }: Glimpse) {
+  if (carriers <= maxCarriers) return [];
+  return [
+    {
       path: ["relay", "maxCarriers"],
       found: show(maxCarriers),
       allowed: `as many as relay.carriers at least, which is ${carriers}`,
-    });
-  }
+    },
+  ];
+}
 
-  const usable = wans.filter(([, entry]) => entry.role !== "off").length;
-  if (seen.wans !== undefined && (usable < 1 || usable > MAX_WANS)) {
-    faults.push({
+function countRules({ wans }: Glimpse): readonly Fault[] {
+  if (wans === undefined) return [];
+  const usable = Object.values(wans).filter(({ role }) => role !== "off").length;
+  if (usable >= 1 && usable <= MAX_WANS) return [];
+  return [
+    {
       path: ["wans"],
       found: `${usable} WANs that are not off`,
       allowed: `1 to ${MAX_WANS} of them (the kernel takes no more subflows in a connection)`,
-    });
-  }
-  return faults;
+    },
+  ];
 }
 
 /** Everything there is to know about router files: also for the documentation. */

@@ -1,16 +1,8 @@
 import { z } from "zod";
-import {
-  directories,
-  drain,
-  grace,
-  graceMemory,
-  ipAddress,
-  log,
-  network,
-  version,
-  workers,
-} from "./fields.ts";
+import { directories, drain, grace, graceMemory, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, type ConfigKind } from "./load.ts";
+import { mptcp } from "./mptcp.ts";
+import { ipAddress, network } from "./networkfields.ts";
 
 const schema = z.strictObject({
   version,
@@ -29,6 +21,7 @@ const schema = z.strictObject({
     .strictObject({ grace, graceMemory, drain, workers })
     .prefault({})
     .describe("How TCP connections are carried"),
+  mptcp,
   egress: z
     .strictObject({
       allowPrivate: z

@@ -12,7 +12,7 @@ import { usablePaths, type WanPath } from "../netplan/paths.ts";
 export function wanIntents(config: RouterConfig): readonly WanIntent[] {
   return Object.entries(config.wans).map(([name, wan]) => ({
     name,
-    device: wan.interface,
+    device: wan.interface ?? name,
     role: wan.role,
     ...(wan.gateway !== undefined && { gateway: wan.gateway }),
   }));

@@ -1,11 +1,22 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { CONFIG_DOC, ROUTER_EXAMPLE, SERVER_EXAMPLE, configDocument } from "../../scripts/config-docs.ts";
+import {
+  CONFIG_DOC,
+  configDocument,
+  ROUTER_EXAMPLE,
+  schemaDocument,
+  schemaFile,
+  SERVER_EXAMPLE,
+} from "../../scripts/config-docs.ts";
 import { parseRouterConfig } from "../../src/config/router.ts";
 import { parseServerConfig } from "../../src/config/server.ts";
 
 test("the document is what the schemas say: run `node --run docs` after changing them", () => {
   expect(readFileSync(CONFIG_DOC, "utf8")).toBe(configDocument());
+});
+
+test.each(["router", "server"] as const)("so is the %s's JSON Schema", (role) => {
+  expect(readFileSync(schemaFile(role), "utf8")).toBe(schemaDocument(role));
 });
 
 test("every key is explained", () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseDuration } from "../../base/units.ts";
-import { deviceName } from "../../config/fields.ts";
+import { deviceName } from "../../config/networkfields.ts";
 import { listed } from "../../config/problems.ts";
 import { quantity } from "./fields.ts";
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { deviceName, version } from "../../config/fields.ts";
+import { version } from "../../config/fields.ts";
+import { deviceName } from "../../config/networkfields.ts";
 import { parseRange, parseRoute } from "./addresses.ts";
 import { from } from "./fields.ts";
 import { linkSchema } from "./linkschema.ts";

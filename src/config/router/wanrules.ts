@@ -1,0 +1,117 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { isEndpoint } from "../../base/endpoint.ts";
+import { show, type Fault } from "../load.ts";
+import { parseDeviceAddress } from "../networkfields.ts";
+
+/** RFC 8200, section 5: no IPv6 on a link that can't carry so much. */
+const IPV6_MIN_MTU = 1280;
+
+const unknown = z.unknown().optional();
+const section = z.record(z.string(), unknown).optional().catch(undefined);
+const strings = z.array(z.string().catch("")).optional().catch(undefined);
+
+/** What the rules need to see of a WAN that may be wrong everywhere else. */
+const glimpse = z.object({
+  interface: unknown,
+  match: section,
+  addressing: unknown,
+  addresses: strings,
+  gateway: z.string().optional().catch(undefined),
+  mtu: z.number().optional().catch(undefined),
+  quota: section,
+  schedule: z.array(section).catch([]).default([]),
+  check: z.object({ kind: unknown, targets: strings }).optional().catch(undefined),
+});
+type Glimpse = z.output<typeof glimpse>;
+
+/** The rules between the keys of one WAN; `path` is where it stands. */
+export function wanRules(value: unknown, path: readonly PropertyKey[]): readonly Fault[] {
+  const seen = glimpse.safeParse(value).data;
+  if (seen === undefined) return [];
+  const faults = [
+    ...identityRules(seen),
+    ...addressRules(seen),
+    ...quotaRules(seen),
+    ...scheduleRules(seen),
+    ...checkRules(seen),
+  ];
+  return faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
+}
+
+function identityRules({ interface: device, match }: Glimpse): readonly Fault[] {
+  if (device === undefined && match === undefined) {
+    return [{ path: ["interface"], found: "nothing", allowed: "the name of a network device, or `match`" }];
+  }
+  if (device !== undefined && match !== undefined)
+    return [{ path: ["match"], found: "`match` beside `interface`", allowed: "one of the two" }];
+  if (match !== undefined && Object.keys(match).length === 0)
+    return [{ path: ["match"], found: "nothing to match by", allowed: "driver, mac or vlan" }];
+  return [];
+}
+
+function addressRules({ addressing, addresses, gateway, mtu }: Glimpse): readonly Fault[] {
+  const faults: Fault[] = [];
+  const isStatic = addressing === "static";
+  if (isStatic && addresses === undefined) {
+    faults.push({
+      path: ["addresses"],
+      found: "nothing",
+      allowed: "at least one address, as `addressing` is static",
+    });
+  }
+  if (!isStatic && addresses !== undefined)
+    faults.push({
+      path: ["addresses"],
+      found: show(addresses),
+      allowed: "only with `addressing: static`",
+    });
+  const families = new Set((addresses ?? []).map((text) => parseDeviceAddress(text)?.family));
+  if (gateway !== undefined) {
+    const family = isIP(gateway);
+    if (isStatic && addresses !== undefined && (family === 4 || family === 6) && !families.has(family)) {
+      faults.push({
+        path: ["gateway"],
+        found: show(gateway),
+        allowed: `an address of a family that \`addresses\` has`,
+      });
+    }
+    if (family === 6) families.add(6);
+  }
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && families.has(6)) {
+    faults.push({
+      path: ["mtu"],
+      found: show(mtu),
+      allowed: `${IPV6_MIN_MTU} or more, as this WAN has IPv6`,
+    });
+  }
+  return faults;
+}
+
+function quotaRules({ quota }: Glimpse): readonly Fault[] {
+  if (quota === undefined || ["tx", "rx", "total"].some((key) => quota[key] !== undefined)) return [];
+  return [{ path: ["quota"], found: "no amount", allowed: "tx, rx or total, or several of them" }];
+}
+
+function scheduleRules({ schedule }: Glimpse): readonly Fault[] {
+  return schedule.flatMap((entry, index) => {
+    if (entry?.["from"] === undefined || entry["from"] !== entry["to"]) return [];
+    return [
+      {
+        path: ["schedule", index, "to"],
+        found: show(entry["to"]),
+        allowed: 'another time than `from`; a whole day is from "00:00" to "24:00"',
+      },
+    ];
+  });
+}
+
+function checkRules({ check }: Glimpse): readonly Fault[] {
+  return (check?.targets ?? []).flatMap((target, index) => {
+    const fits = check?.kind === "tcp" ? isEndpoint(target) : isIP(target) !== 0;
+    // What is neither is refused by its shape already.
+    if (fits || (isIP(target) === 0 && !isEndpoint(target))) return [];
+    const allowed = check?.kind === "tcp" ? "HOST:PORT, as `kind` is tcp" : "an address, without a port";
+    return [{ path: ["check", "targets", index], found: show(target), allowed }];
+  });
+}
