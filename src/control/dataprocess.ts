@@ -141,6 +141,11 @@ export class DataProcess {
     for (const link of this.#links) this.#instruct(link);
   }
 
+  /** Asks for a report out of turn. */
+  ask(): void {
+    this.#serving?.ask();
+  }
+
   /** Marks the process as one to be replaced, by this control process (`replace`) or by the next one. */
   retire(): void {
     if (this.#heir === undefined && this.#serving?.isOutdated === false) this.#serving.retire();

@@ -129,11 +129,25 @@ const unusedWay = z.object({
 });
 export type UnusedWay = z.output<typeof unusedWay>;
 
+const health = z.enum(["up", "suspect", "dead", "unknown"]);
+
 const wayHealth = z.object({
   way: z.string(),
   /** By what is acknowledged and by probes together. */
-  health: z.enum(["up", "suspect", "dead", "unknown"]),
+  health,
+  /** By each of these alone. */
+  tcp: health.default("unknown"),
+  probes: health.default("unknown"),
+  /** Since anything was heard over it (ms); null before. */
+  heardMs: z.number().nullable().default(null),
+  /** Probes in a row without an answer so far. */
+  unanswered: z.int().default(0),
+  /** Of the latest probes, those of which it is known what became of them, and those that were lost. */
+  loss: z.object({ probes: z.int(), lost: z.int() }).default({ probes: 0, lost: 0 }),
+  rttMs: z.number().nullable().default(null),
+  jitterMs: z.number().nullable().default(null),
 });
+export type WayReport = z.output<typeof wayHealth>;
 
 const enrolment = z.object({ router: z.object({ id: hex(32), name: z.string() }), invite: hex(8) });
 

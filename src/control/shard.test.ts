@@ -1,3 +1,5 @@
+import type { WayFigures } from "../wan/figures.ts";
+import type { Health } from "../wan/health.ts";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakePlane } from "../../test/relay/fake-plane.ts";
@@ -82,13 +84,24 @@ test("there is trouble where all shards have some", () => {
 });
 
 test("a way fares as well as it does for the shard that gets through best", () => {
-  const ways = (health: ShardReport["ways"][number]["health"]) => [
-    { way: "fibre", health },
-    { way: "lte", health: "unknown" as const },
+  const figures: WayFigures = {
+    health: "unknown",
+    tcp: "unknown",
+    probes: "unknown",
+    heardMs: null,
+    unanswered: 0,
+    loss: { probes: 10, lost: 1 },
+    rttMs: null,
+    jitterMs: null,
+  };
+  const ways = (health: Health) => [
+    { way: "fibre", ...figures, health },
+    { way: "lte", ...figures },
   ];
   const joined = joinReports([report({ ways: ways("dead") }), report({ ways: ways("suspect") }), report()]);
+  const loss = { probes: 20, lost: 2 };
   expect(joined.ways).toEqual([
-    { way: "fibre", health: "suspect" },
-    { way: "lte", health: "unknown" },
+    { way: "fibre", ...figures, loss, health: "suspect" },
+    { way: "lte", ...figures, loss },
   ]);
 });

@@ -1,4 +1,5 @@
 import type { BudgetShare } from "../relay/budget.ts";
+import { joinFigures } from "../wan/figures.ts";
 import type { DataReport, Orders } from "./messages.ts";
 
 /**
@@ -67,15 +68,12 @@ export function joinReports(reports: readonly ShardReport[]): ShardReport {
   };
 }
 
-const BEST_FIRST = ["up", "suspect", "dead", "unknown"] as const;
-
-/** Where one gets through, the way is not to blame for the others' troubles. */
 function joinWays(reports: readonly ShardReport[]): DataReport["ways"] {
   const all = reports.flatMap(({ ways }) => ways);
-  return [...new Set(all.map(({ way }) => way))].map((way) => {
-    const seen = new Set(all.filter((one) => one.way === way).map(({ health }) => health));
-    return { way, health: BEST_FIRST.find((health) => seen.has(health)) ?? "unknown" };
-  });
+  return [...new Set(all.map(({ way }) => way))].map((way) => ({
+    way,
+    ...joinFigures(all.filter((one) => one.way === way)),
+  }));
 }
 
 function joinUnused(reports: readonly ShardReport[]): DataReport["unused"] {

@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Datagrams, DatagramSocket } from "../linux/datagrams.ts";
 import { type Endpoint, formatEndpoint } from "../linux/sockets.ts";
 import type { Health } from "../wan/health.ts";
+import { joinFigures, type WayFigures } from "../wan/figures.ts";
 import type { Way } from "../wan/subflows.ts";
 import { WayHealth } from "../wan/wayhealth.ts";
 import { decodeProbe, encodeProbe, isAuthentic } from "../wire/probe.ts";
@@ -28,6 +29,7 @@ export class Ways {
   readonly #options: WaysOptions;
   readonly #known = new Map<string, Known>();
   readonly #listeners = new Set<(way: Way) => void>();
+  readonly #watchers = new Set<() => void>();
   #key: Buffer | undefined;
   #paths = 0;
   #cancel: (() => void) | undefined;
@@ -63,17 +65,30 @@ export class Ways {
     return this.#of(way).health;
   }
 
-  /** Of a WAN, by its name: of its ways the one that fares best. */
+  /** Of a WAN, by its name: all its ways together, and of its ways the one that fares best. */
+  figures(name: string): WayFigures {
+    const now = this.#options.clock.now();
+    return joinFigures(
+      [...this.#known.values()]
+        .filter(({ way }) => way.name === name)
+        .map(({ health }) => health.figures(now)),
+    );
+  }
+
   health(name: string): Health {
-    const ours = [...this.#known.values()].filter(({ way }) => way.name === name);
-    const states = new Set(ours.map(({ health }) => health.state));
-    return (["up", "suspect", "dead"] as const).find((state) => states.has(state)) ?? "unknown";
+    return this.figures(name).health;
   }
 
   /** `listener` is called when a way on which nothing was answered answers again. Returns what ends that. */
   onReturn(listener: (way: Way) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** `watcher` is called when a way turns out to be there, is dead, or no longer. Returns what ends that. */
+  onChange(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** What probes are to be authentic by from now on; before there is any, none is sent. */
@@ -139,9 +154,12 @@ export class Ways {
     const { silent, state } = health;
     if (state !== known.state) {
       const fields = { wan: way.name, from: way.localAddress, was: known.state, is: state };
+      // A line that loses much is in doubt and out of it many times a second.
+      const doubt = isDoubt(state) && isDoubt(known.state);
       known.state = state;
       if (state === "dead") this.#options.log.warn(fields, "WAN does not answer");
       else this.#options.log.debug(fields, "WAN's health changed");
+      if (!doubt) for (const watcher of this.#watchers) watcher();
     }
     const back = known.silent && !silent;
     known.silent = silent;
@@ -167,3 +185,5 @@ class Known {
 }
 
 const keyOf = ({ localAddress, device = "" }: Way): string => `${localAddress} ${device}`;
+
+const isDoubt = (health: Health): boolean => health === "up" || health === "suspect";

@@ -97,6 +97,9 @@ export class RouterDataPlane implements DataPlane {
         // One user is to find out that the server is gone, not one a shard.
         for (const [other, shard] of this.#shards.entries()) if (other !== number) shard.doubt();
         return;
+      case "ways":
+        this.#deps.tell({ type: "changed" });
+        return;
       case "reach":
         this.#gate?.consider();
         this.#deps.tell({ type: "changed" });

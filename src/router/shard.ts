@@ -29,6 +29,8 @@ export const PROCESS_BYTES = 8;
 export type RouterShardEvent =
   | Extract<DataMessage, { readonly type: "refused" }>
   | { readonly type: "reach"; readonly usable: boolean; readonly carriers: number }
+  /** A way has turned out to be there, is dead, or no longer. */
+  | { readonly type: "ways" }
   /** The server has kept somebody waiting: the other shards are to `doubt` it as well. */
   | { readonly type: "asking" };
 
@@ -89,6 +91,7 @@ export class RouterShard implements Shard, Inlet {
       log,
     });
     this.#ways.onReturn(({ name }) => this.#pool?.retryNow(name));
+    this.#ways.onChange(() => deps.tell({ type: "ways" }));
     this.#ways.start();
     this.#subflows.start();
   }
@@ -135,7 +138,7 @@ export class RouterShard implements Shard, Inlet {
       counts: { ...counts },
       bytesIn,
       bytesOut,
-      ways: this.#wayNames.map((way) => ({ way, health: this.#ways.health(way) })),
+      ways: this.#wayNames.map((way) => ({ way, ...this.#ways.figures(way) })),
       unused: [...this.#subflows.unused],
       trouble: this.#trouble,
     };

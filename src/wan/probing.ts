@@ -1,4 +1,5 @@
 import { PathHealth } from "./health.ts";
+import { perMille } from "./lossmeter.ts";
 import { RoundTrip } from "./roundtrip.ts";
 import { judge, patienceMs } from "./verdict.ts";
 
@@ -9,6 +10,16 @@ export type Urgency = "idle" | "suspect" | "dead";
 const IDLE_MS = 20_000;
 /** Each tick of the caller while in doubt (ms), so that some round trips later it is over. */
 const DOUBT_MS = 50;
+/**
+ * A loss was seen: asked so often (DOUBT_MS) for so long that a share of it is known, and this at most once in so long
+ * (ms): 8 KB each time. A line that turns out to lose some is asked more often than others, to follow what it loses.
+ */
+const SURVEY_MS = 4000;
+const SURVEY_EVERY_MS = 60_000;
+const LOSSY_MS = 1000;
+const LOSSY_PER_MILLE = 20;
+/** Where probes are answered though connections are dead, both are doubtful for so long (ms). */
+const DISPUTED_MS = 10_000;
 /** Since when it is dead (ms), and how often it is asked then (ms): a return is seen at once, and months cost little. */
 const DEAD_MS = [
   [0, 150],
@@ -33,10 +44,16 @@ export class Probing {
   /** Of those sent since the last answer: when the first was, and how many. */
   #waitingSince: number | undefined;
   #trials = 0;
+  #surveyedAt = -Infinity;
 
   /** Whether any was ever answered: else their silence says nothing. */
   get proven(): boolean {
     return this.health.heardAt > -Infinity;
+  }
+
+  /** Probes sent since the last answer. */
+  get trials(): number {
+    return this.#trials;
   }
 
   /** The number of the probe to send now, if one is due. `deadSince`: since when the path is known to be dead, by whatever. */
@@ -61,17 +78,22 @@ export class Probing {
   answered(now: number, number: number): boolean {
     const sentAt = this.#outstanding.get(number);
     if (sentAt === undefined) return false;
-    const worked = this.health.state === "up";
+    const worked = this.health.state !== "dead";
     this.health.heard(now);
-    this.line.answered(now - sentAt);
+    this.line.answered(now, now - sentAt);
     for (const earlier of this.#outstanding.keys()) {
       if (earlier > number) break;
       this.#outstanding.delete(earlier);
-      if (earlier < number && worked) this.line.lost();
+      if (earlier < number && worked) this.#lost(now);
     }
     this.#waitingSince = undefined;
     this.#trials = 0;
     return true;
+  }
+
+  #lost(now: number): void {
+    this.line.lost(now);
+    if (now - this.#surveyedAt >= SURVEY_EVERY_MS) this.#surveyedAt = now;
   }
 
   #judge(now: number): void {
@@ -86,9 +108,11 @@ export class Probing {
       const trying = this.#sent < UNPROVEN_TRIES || urgency === "dead";
       return trying ? UNPROVEN_FIRST_MS : UNPROVEN_MS;
     }
-    const doubtful = this.health.state === "suspect" || urgency === "suspect";
-    if (this.health.state !== "dead" && urgency !== "dead") return doubtful ? DOUBT_MS : IDLE_MS;
     const forMs = now - Math.max(deadSince, this.#waitingSince ?? -Infinity);
-    return DEAD_MS.findLast(([from]) => forMs >= from)?.[1] ?? DOUBT_MS;
+    if (this.health.state === "dead" || (urgency === "dead" && now - deadSince >= DISPUTED_MS))
+      return DEAD_MS.findLast(([from]) => forMs >= from)?.[1] ?? DOUBT_MS;
+    if (this.health.state === "suspect" || urgency !== "idle" || now - this.#surveyedAt < SURVEY_MS)
+      return DOUBT_MS;
+    return perMille(this.line.counted) >= LOSSY_PER_MILLE ? LOSSY_MS : IDLE_MS;
   }
 }

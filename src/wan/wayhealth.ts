@@ -1,3 +1,4 @@
+import type { WayFigures } from "./figures.ts";
 import { type Health, PathHealth } from "./health.ts";
 import { Probing, type Urgency } from "./probing.ts";
 import { patienceMs } from "./verdict.ts";
@@ -33,6 +34,22 @@ export class WayHealth {
     if (state === "unknown") return health.state;
     const doubted = health.state === "dead" && health.gone(this.tcp.heardAt);
     return state === "up" && doubted ? "suspect" : state;
+  }
+
+  /** What a supervisor is to know of it (ms). */
+  figures(now: number): WayFigures {
+    const { probing } = this;
+    const heardAt = Math.max(this.tcp.heardAt, probing.health.heardAt);
+    return {
+      health: this.state,
+      tcp: this.tcp.state,
+      probes: probing.health.state,
+      heardMs: heardAt === -Infinity ? null : now - heardAt,
+      unanswered: probing.trials,
+      loss: probing.line.counted,
+      rttMs: probing.line.rttMs ?? null,
+      jitterMs: probing.line.jitterMs ?? null,
+    };
   }
 
   /** Whether carriers may connect over it: nothing says that it is dead, or something says that it is alive again. */
