@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { WAN_STATES } from "../wan/supervisor.ts";
 
 /**
  * What a role tells about itself: the one shape that the API serves, the CLI prints and a UI draws.
@@ -40,11 +41,14 @@ export const wanSchema = z.object({
   name: z.string(),
   device: z.string(),
   role: z.enum(["active", "backup", "off"]),
-  state: stateOf(["up", "down", "unknown"]),
-  /** Why it is in this state, for people: "no carrier", "no address". */
-  reason: z.string().nullable(),
-  /** What connections and probes over it tell; null where there are none. */
-  health: z.enum(["up", "suspect", "dead", "unknown"]).nullable(),
+  state: stateOf(WAN_STATES),
+  /** Why it is in this state, for people, in words and figures: "no carrier", "667 per mille lost (171 of 256 probes)". */
+  reason: z.string(),
+  /** As probes to the server find it; null where none was answered. */
+  rttMs: z.number().nonnegative().nullable(),
+  jitterMs: z.number().nonnegative().nullable(),
+  /** Of the latest probes, so many in a thousand were lost. */
+  lossPerMille: z.int().nonnegative().nullable(),
   /** At most one per family, as a rule. */
   addresses: z.array(z.string()),
   gateways: z.array(z.string()),

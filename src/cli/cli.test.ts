@@ -171,10 +171,10 @@ describe("status", () => {
       flows     12 open; 3480 opened, 3 refused, 17 reset, 41 moved, 5 carriers lost so far
       memory    192 MiB; buffers 1.5 MiB of 64.0 MiB
 
-      WAN    device  role    state              address                         down           up  total down  total up
-      fibre  eth1    active  up 1 h 2 min       192.168.1.2              94.8 Mbit/s  2.00 Mbit/s     113 MiB   2.4 MiB
-      lte    wwan0   active  up 1 min 5 s       10.64.3.7 2001:db8:7::2  46.2 Mbit/s  1.00 Mbit/s    55.1 MiB   1.2 MiB
-      dsl    eth2    backup  down (no carrier)  -                            0 bit/s      0 bit/s         0 B       0 B
+      WAN    device  role    state              address                         down           up  total down  total up  why
+      fibre  eth1    active  up 1 h 2 min       192.168.1.2              94.8 Mbit/s  2.00 Mbit/s     113 MiB   2.4 MiB  round trip 16 ms
+      lte    wwan0   active  up 1 min 5 s       10.64.3.7 2001:db8:7::2  46.2 Mbit/s  1.00 Mbit/s    55.1 MiB   1.2 MiB  round trip 50 ms, 4 per mille lost (1 of 256 probes)
+      dsl    eth2    backup  no-carrier 10 min  -                            0 bit/s      0 bit/s         0 B       0 B  no carrier: the cable is out, or the other end is off
 
       carrier  transport   state            flows    queued  subflows          down            up  total down  total up
       1        mptcp       ready 1 h 1 min     11  64.0 KiB         2  130.0 Mbit/s   2.50 Mbit/s     155 MiB   3.0 MiB

@@ -10,7 +10,7 @@ import { formatRate } from "../base/units.ts";
 import { formatAge, formatBytes, paint, table, type Align } from "./output.ts";
 
 const TRAFFIC = ["down", "up", "total down", "total up"];
-const WANS = ["WAN", "device", "role", "state", "address", ...TRAFFIC];
+const WANS = ["WAN", "device", "role", "state", "address", ...TRAFFIC, "why"];
 const CARRIERS = ["carrier", "transport", "state", "flows", "queued", "subflows", ...TRAFFIC];
 const SUBFLOWS = ["subflow of", "WAN", "local", "remote", "RTT", ...TRAFFIC];
 const NUMBERS = new Set(["flows", "queued", "subflows", "RTT", ...TRAFFIC]);
@@ -87,29 +87,25 @@ function sessionText({
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-const GOOD = new Set(["up", "running", "ready"]);
-const BAD = new Set(["down", "stopped", "lost"]);
+const GOOD = new Set(["up", "busy", "running", "ready"]);
+const BAD = new Set(["down", "stopped", "lost", "absent", "no-carrier", "no-address", "no-gateway"]);
 
 function coloured(state: string): string {
   if (GOOD.has(state)) return paint("green", state);
   return BAD.has(state) ? paint("red", state) : paint("yellow", state);
 }
 
-function wanRow({ name, device, role, state, reason, health, addresses, traffic }: WanStatus): string[] {
-  const why = reason === null ? formatAge(state.ageMs) : `(${reason})`;
+function wanRow({ name, device, role, state, reason, addresses, traffic }: WanStatus): string[] {
   return [
     name,
     device,
     role,
-    `${coloured(healthOf(state.name, health))} ${why}`,
+    `${coloured(state.name)} ${formatAge(state.ageMs)}`,
     addresses.join(" ") || "-",
     ...trafficCells(traffic),
+    reason,
   ];
 }
-
-/** A device that is up may lead nowhere. */
-const healthOf = (state: string, health: WanStatus["health"]): string =>
-  state === "up" && (health === "suspect" || health === "dead") ? `${state}, but ${health}` : state;
 
 function carrierRow(carrier: CarrierStatus): string[] {
   const { id, transport, mptcp, wan, state, flows, queuedBytes, subflows, traffic } = carrier;

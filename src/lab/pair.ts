@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { Client } from "../api/client.ts";
 import { socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
+import type { WanStateName } from "../wan/supervisor.ts";
 import { Closer } from "../base/closer.ts";
 import { SennitError } from "../base/errors.ts";
 import { loadRouterConfig } from "../config/router.ts";
@@ -168,9 +169,19 @@ export class Pair {
   }
 }
 
-/** Whether there are carriers, and every one uses all WANs that are up. */
+const UNUSED: ReadonlySet<WanStateName> = new Set([
+  "absent",
+  "no-carrier",
+  "no-address",
+  "no-gateway",
+  "down",
+  "over-quota",
+  "off",
+]);
+
+/** Whether there are carriers, and every one uses all WANs that are there. */
 export function bonded(status: StatusReport): boolean {
-  const wans = status.wans.filter(({ state }) => state.name === "up").length;
+  const wans = status.wans.filter(({ state }) => !UNUSED.has(state.name)).length;
   const ready = readyCarriers(status);
   return status.state.name === "up" && ready.length > 0 && ready.every(({ subflows }) => subflows >= wans);
 }

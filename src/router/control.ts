@@ -1,31 +1,32 @@
-import { availableParallelism } from "node:os";
 import { createApi } from "../api/api.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
 import type { Clock } from "../base/clock.ts";
 import { Closer } from "../base/closer.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { RouterConfig } from "../config/router.ts";
 import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
-import { handOverProblems } from "../control/handover.ts";
 import type { Kernel } from "../control/kernel.ts";
-import type { DataReport, Orders } from "../control/messages.ts";
+import type { DataReport } from "../control/messages.ts";
 import { Observer } from "../control/observer.ts";
 import { Rates } from "../control/rates.ts";
-import { usualWorkers } from "../control/shard.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
-import type { Observations, RouterIntent } from "../netplan/model.ts";
+import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
+import type { WanStateName } from "../wan/supervisor.ts";
+import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
+import { ordersOf, withFewCarriers } from "./orders.ts";
+import { troublesOf } from "./troubles.ts";
 import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
+import { WanSupervisor } from "./wansupervisor.ts";
 
 export interface RouterControlDeps {
   readonly config: RouterConfig;
@@ -46,10 +47,6 @@ export interface RouterControlDeps {
 const COUNT_EVERY_MS = 1000;
 /** Time for the answer to the request that asked for it (ms). */
 const GO_ON_AFTER_MS = 100;
-
-/** For flows that are there already no carrier need be kept warm: one for each thread is enough. */
-const withFewCarriers = (orders: Orders): Orders =>
-  orders.role === "router" ? { ...orders, carriers: Math.min(orders.carriers, orders.workers) } : orders;
 
 type Problems = StatusReport["problems"];
 
@@ -74,10 +71,11 @@ export class RouterControl {
   #ports: DataReport["intercepting"] = null;
   /** Whether the kernel's rules lead there, so that new connections really are taken in. */
   #led = false;
-  #problems: Problems = [];
-  /** Adjustments happen one after the other; one that waits serves for all that ask meanwhile. */
-  #work: Promise<void> = Promise.resolve();
-  #waiting = false;
+  /** Whether the kernel was brought to a plan at least once, and the ports that the last one led to. */
+  #adjusted = false;
+  #planned: DataReport["intercepting"] = null;
+  readonly #adjuster: Adjuster;
+  readonly #wans: WanSupervisor;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
 
@@ -88,7 +86,20 @@ export class RouterControl {
     this.#negative = new NegativeCache(kernel.nft, clock, log);
     this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
       this.#observed = observed;
+      this.#superviseWans();
       this.#adjustSoon();
+    });
+    this.#adjuster = new Adjuster({
+      reconciler: kernel.reconciler,
+      log,
+      plan: () => this.#plan(),
+      onAdjusted: () => this.#onAdjusted(),
+    });
+    this.#wans = new WanSupervisor({
+      clock,
+      log,
+      ask: () => this.#data.ask(),
+      onChange: () => this.#onWanChange(),
     });
     this.#data = new DataProcess({
       runDirectory: config.directories.run,
@@ -124,7 +135,8 @@ export class RouterControl {
       // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
       this.#ready = true;
-      await this.#adjust();
+      await this.#adjuster.adjust();
+      this.#superviseWans();
       const cancel = clock.every(COUNT_EVERY_MS, () => this.#count());
       this.#closer.add("counters", cancel);
     });
@@ -144,18 +156,17 @@ export class RouterControl {
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
-    const { ways } = this.#report ?? {};
-    const wans = wanStatus(
-      this.#intent(),
-      this.#observed,
-      this.#counters,
-      this.#rates,
-      this.#ages,
-      now,
-      ways,
-    );
-    const bonding = bondingProblems(this.#report);
-    const problems = [...this.#problems, ...this.#troubles(wans), ...bonding];
+    const report = this.#report;
+    const figures = {
+      stateOf: (wan: string) => this.#wans.of(wan),
+      ways: report?.ways ?? [],
+      counters: this.#counters,
+      rates: this.#rates,
+    };
+    const wans = wanStatus(this.#intent(), this.#observed, figures, now);
+    const { onFailure } = this.#deps.config.relay;
+    const troubles = troublesOf({ wans, data, report, onFailure });
+    const problems = [...this.#adjuster.problems, ...troubles, ...bondingProblems(report)];
     return {
       role: "router",
       version: VERSION,
@@ -185,29 +196,6 @@ export class RouterControl {
     return taking || (state === "starting" && refusal === null) ? "starting" : "down";
   }
 
-  /** What stands between the router and its work right now. */
-  #troubles(wans: StatusReport["wans"]): Problems {
-    const troubles: Problems = wans
-      .filter(({ role, state }) => role !== "off" && state.name === "down")
-      .map(({ name, reason }) => ({ code: "wan-down", message: `WAN ${name}: ${reason}`, remedy: null }));
-    const direct = this.#deps.config.relay.onFailure === "open" ? "go out directly" : "are refused";
-    const { state, refusal } = this.#data.status;
-    troubles.push(...handOverProblems(this.#data.status));
-    if (refusal !== null) troubles.push({ code: "orders-refused", message: refusal, remedy: null });
-    if (this.#report === undefined) {
-      const how = state === "starting" ? "is starting" : "is down";
-      troubles.push({
-        code: "data-down",
-        message: `the data process ${how}: new connections ${direct}`,
-        remedy: null,
-      });
-    } else if (this.#report.intercepting === null) {
-      const why = this.#report.trouble ?? "no carrier is up yet";
-      troubles.push({ code: "no-carrier", message: `new connections ${direct}: ${why}`, remedy: null });
-    }
-    return troubles;
-  }
-
   #intent(): RouterIntent {
     const { config, serverAddresses } = this.#deps;
     return {
@@ -226,67 +214,46 @@ export class RouterControl {
 
   readonly #wanOf = (address: string): string | null => wanOfAddress(this.#paths, address);
 
-  /** No adjustment runs or begins after this: it would make again what is about to be taken back. */
   async #settle(): Promise<void> {
     this.#ready = false;
+    this.#wans.stop();
     await this.#observer.stop();
-    await this.#work;
+    await this.#adjuster.stop();
   }
 
   #adjustSoon(): void {
-    if (this.#waiting || !this.#ready) return;
-    this.#waiting = true;
-    this.#work = this.#work.then(() => {
-      this.#waiting = false;
-      return this.#adjust();
-    });
+    if (this.#ready) void this.#adjuster.adjust();
   }
 
-  /** Never rejects: what fails is a problem that the status shows, and the next change is another try. */
-  async #adjust(): Promise<void> {
-    const { kernel, log } = this.#deps;
-    if (this.#observed === undefined) return;
-    const ports = this.#ports;
-    try {
-      const plan = planRouter(this.#intent(), this.#observed);
-      const { done, errors } = await kernel.reconciler.apply(plan);
-      this.#led = ports !== null && ports === this.#ports;
-      if (done.length > 0) log.info({ steps: done.length }, "kernel state adjusted");
-      for (const error of errors)
-        log.error({ code: error.code, why: error.message }, "kernel refused a change");
-      this.#problems = [
-        ...plan.problems.map(({ code, message }) => ({ code, message, remedy: null })),
-        ...errors.map(({ code, message, remedy }) => ({ code, message, remedy: remedy ?? null })),
-      ];
-    } catch (error) {
-      log.error({ why: messageOf(error) }, "kernel state not adjusted");
-      this.#problems = [{ code: "not-adjusted", message: messageOf(error), remedy: null }];
-    }
+  #plan(): DesiredState | undefined {
+    if (this.#observed === undefined) return undefined;
+    const plan = planRouter(this.#intent(), this.#observed);
+    this.#planned = this.#ports;
+    return plan;
+  }
+
+  #onAdjusted(): void {
+    this.#adjusted = true;
+    this.#led = this.#planned !== null && this.#planned === this.#ports;
     this.#instruct();
+  }
+
+  /** The kernel's state stays as it is: nothing of it stands between the WANs that are left and who uses them. */
+  #onWanChange(): void {
+    // Nobody is told of ways before the kernel leads there.
+    if (this.#adjusted) this.#instruct();
+  }
+
+  #superviseWans(): void {
+    const [observed, report, rates] = [this.#observed, this.#report, this.#rates];
+    if (observed !== undefined && this.#ready)
+      this.#wans.look({ intent: this.#intent(), observed, report, rates });
   }
 
   #instruct(): void {
     const { config, membership } = this.#deps;
-    const paths = this.#paths;
-    const rank = { active: 0, backup: 1, off: 2 } as const;
-    this.#data.configure({
-      role: "router",
-      ...membership,
-      endpoints: [...membership.endpoints],
-      ways: paths
-        .toSorted((a, b) => rank[a.wan.role] - rank[b.wan.role])
-        .map(({ wan, address, twin }) => ({
-          name: wan.name,
-          localAddress: address.address,
-          backup: wan.role === "backup",
-          ...(twin && { device: wan.device }),
-        })),
-      workers: config.relay.workers ?? usualWorkers(availableParallelism()),
-      carriers: config.relay.carriers,
-      maxCarriers: config.relay.maxCarriers,
-      graceMs: config.relay.grace,
-      ports: this.#ports,
-    });
+    const stateOf = (wan: string): WanStateName => this.#wans.of(wan).name;
+    this.#data.configure(ordersOf({ config, membership, paths: this.#paths, stateOf, ports: this.#ports }));
   }
 
   /** Settles when the kernel leads to where this process takes connections in. */
@@ -295,18 +262,20 @@ export class RouterControl {
     // New connections are for the server's new process, which knows another session.
     if (report?.sessions.some(({ peerLeaves }) => peerLeaves) === true) this.#data.replace();
     this.#view.update(this.#deps.clock.now(), report, this.#wanOf);
+    this.#superviseWans();
     const ports = report?.intercepting ?? this.#ports;
     if (ports?.v4 !== this.#ports?.v4 || ports?.v6 !== this.#ports?.v6) {
       this.#ports = ports;
       this.#led = false;
       this.#adjustSoon();
     }
-    return this.#work;
+    return this.#adjuster.settled;
   }
 
   #count(): void {
     this.#counters = deviceCounters();
     this.#rates.update(this.#deps.clock.now(), this.#counters);
+    this.#superviseWans();
     // States age from when they were first seen: do not wait until somebody asks.
     this.status();
   }

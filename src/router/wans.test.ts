@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { Ages } from "../control/ages.ts";
 import { Rates } from "../control/rates.ts";
 import { parseRouterConfig } from "../config/router.ts";
 import type { Address, Link, Route } from "../linux/iproute.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths } from "../netplan/paths.ts";
-import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
+import type { WayFigures } from "../wan/figures.ts";
+import { newWan, type WanState } from "../wan/supervisor.ts";
+import { deviceTrouble, type WanFigures, wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
 
 const CONFIG = `
 version: 1
@@ -60,8 +61,19 @@ const ALL: Observations = {
   defaultRoutes: [defaultRoute("eth1", "192.168.1.1")],
 };
 
-const status = (observed: Observations) =>
-  wanStatus(intent, observed, new Map(), new Rates(), new Ages(), 1000);
+const UP: WanState = { ...newWan(400), name: "up", reason: "round trip 16 ms" };
+const figures: WanFigures = { stateOf: () => UP, ways: [], counters: new Map(), rates: new Rates() };
+
+const LTE: WayFigures = {
+  health: "up",
+  tcp: "up",
+  probes: "up",
+  heardMs: 20,
+  unanswered: 0,
+  loss: { probes: 240, lost: 160 },
+  rttMs: 51,
+  jitterMs: 3,
+};
 
 describe("WANs", () => {
   test("of the config are wished for in its order", () => {
@@ -72,43 +84,49 @@ describe("WANs", () => {
     ]);
   });
 
-  test("are shown with addresses and gateways, learnt or configured", () => {
-    expect(status(ALL)).toMatchObject([
-      {
-        name: "fibre",
-        reason: null,
-        addresses: ["192.168.1.2"],
-        gateways: ["192.168.1.1"],
-        state: { name: "up" },
-      },
-      { name: "lte", reason: null, addresses: ["10.9.0.2"], gateways: ["10.9.0.1"], state: { name: "up" } },
-      { name: "spare", reason: "switched off in the config", addresses: [], state: { name: "down" } },
+  test("are shown with their state, addresses and gateways, learnt or configured", () => {
+    const state = { name: "up", ageMs: 600 };
+    expect(wanStatus(intent, ALL, figures, 1000)).toMatchObject([
+      { name: "fibre", state, reason: UP.reason, addresses: ["192.168.1.2"], gateways: ["192.168.1.1"] },
+      { name: "lte", state, reason: UP.reason, addresses: ["10.9.0.2"], gateways: ["10.9.0.1"] },
+      { name: "spare", addresses: [], gateways: [] },
     ]);
   });
 
-  test.each<{ readonly reason: string; readonly links: readonly Link[]; readonly routes?: readonly Route[] }>(
-    [
-      { reason: "there is no device eth1", links: [] },
-      { reason: "the device is switched off", links: [link("eth1", { up: false, carrier: false })] },
-      { reason: "no carrier", links: [link("eth1", { carrier: false, addresses: [address] })] },
-      { reason: "no address", links: [link("eth1")] },
-      { reason: "no address", links: [link("eth1", { addresses: [{ ...address, scope: "link" }] })] },
-      { reason: "no gateway", links: [link("eth1", { addresses: [address] })], routes: [] },
-    ],
-  )("say what is missing first: $reason", ({ reason, links, routes = ALL.defaultRoutes }) => {
-    expect(status({ links, defaultRoutes: routes })[0]).toMatchObject({
-      reason: expect.stringContaining(reason),
-      state: { name: "down" },
-      addresses: [],
-    });
+  test("are shown with what probes find, as far as there are any", () => {
+    const lte = { way: "lte", ...LTE };
+    expect(wanStatus(intent, ALL, { ...figures, ways: [lte] }, 1000)).toMatchObject([
+      { name: "fibre", rttMs: null, jitterMs: null, lossPerMille: null },
+      { name: "lte", rttMs: 51, jitterMs: 3, lossPerMille: 667 },
+      { name: "spare", rttMs: null, jitterMs: null, lossPerMille: null },
+    ]);
+  });
+
+  test.each<{ readonly is: string; readonly links: readonly Link[]; readonly routes?: readonly Route[] }>([
+    { is: "absent", links: [] },
+    { is: "switched-off", links: [link("eth1", { up: false, carrier: false })] },
+    { is: "no-carrier", links: [link("eth1", { carrier: false, addresses: [address] })] },
+    { is: "no-address", links: [link("eth1")] },
+    { is: "no-address", links: [link("eth1", { addresses: [{ ...address, scope: "link" }] })] },
+    { is: "no-gateway", links: [link("eth1", { addresses: [address] })], routes: [] },
+  ])("lack one thing first: $is", ({ is, links, routes = ALL.defaultRoutes }) => {
+    const [fibre] = intent.wans;
+    if (fibre === undefined) throw new Error("no WAN");
+    expect(deviceTrouble(fibre, intent, { links, defaultRoutes: routes })).toBe(is);
+    expect(deviceTrouble(fibre, intent, ALL)).toBeUndefined();
   });
 
   test("are shown with bytes and rates as the LAN sees them", () => {
-    const [rates, ages] = [new Rates(), new Ages()];
+    const rates = new Rates();
     const counter = { bytesIn: 3000, bytesOut: 1000 };
     rates.update(0, [["eth1", { bytesIn: 0, bytesOut: 0 }]]);
     rates.update(1000, [["eth1", counter]]);
-    const [fibre, lte] = wanStatus(intent, ALL, new Map([["eth1", counter]]), rates, ages, 1000);
+    const [fibre, lte] = wanStatus(
+      intent,
+      ALL,
+      { ...figures, counters: new Map([["eth1", counter]]), rates },
+      1000,
+    );
     expect(fibre?.traffic).toEqual({ rate: { down: 24_000, up: 8000 }, bytes: { down: 3000, up: 1000 } });
     expect(lte?.traffic).toEqual({ rate: { down: 0, up: 0 }, bytes: { down: 0, up: 0 } });
   });

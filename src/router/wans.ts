@@ -1,12 +1,14 @@
 import type { Traffic, WanStatus } from "../api/status.ts";
 import { directed } from "../api/trafficview.ts";
 import type { RouterConfig } from "../config/router.ts";
-import type { Ages } from "../control/ages.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { DeviceCounter } from "../linux/counters.ts";
 import type { Observations, RouterIntent, WanIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
+import { perMille } from "../wan/lossmeter.ts";
+import type { WanState } from "../wan/supervisor.ts";
+import type { DeviceTrouble } from "../wan/wansight.ts";
 
 /** The WANs of the config as a plan wants them, in the file's order. */
 export function wanIntents(config: RouterConfig): readonly WanIntent[] {
@@ -18,29 +20,35 @@ export function wanIntents(config: RouterConfig): readonly WanIntent[] {
   }));
 }
 
-/** The WANs as the status shows them; not known before the kernel was looked at. */
+/** What the status says of WANs, beside what is observed. */
+export interface WanFigures {
+  readonly stateOf: (wan: string) => WanState;
+  readonly ways: DataReport["ways"];
+  readonly counters: ReadonlyMap<string, DeviceCounter>;
+  readonly rates: Rates;
+}
+
+/** The WANs as the status shows them. */
 export function wanStatus(
   intent: RouterIntent,
   observed: Observations | undefined,
-  counters: ReadonlyMap<string, DeviceCounter>,
-  rates: Rates,
-  ages: Ages,
+  { stateOf, ways, counters, rates }: WanFigures,
   now: number,
-  ways: DataReport["ways"] = [],
 ): WanStatus[] {
   const paths = observed === undefined ? [] : usablePaths(intent, observed).paths;
   return intent.wans.map((wan) => {
     const mine = paths.filter((path) => path.wan === wan);
-    const reason =
-      mine.length > 0 ? null : observed === undefined ? "not looked at yet" : whyDown(wan, observed);
-    const state = reason === null ? "up" : observed === undefined ? "unknown" : "down";
+    const { name, since, reason } = stateOf(wan.name);
+    const way = ways.find((one) => one.way === wan.name);
     return {
       name: wan.name,
       device: wan.device,
       role: wan.role,
-      state: ages.of(`wan ${wan.name}`, state, now),
+      state: { name, ageMs: now - since },
       reason,
-      health: ways.find(({ way }) => way === wan.name)?.health ?? null,
+      rttMs: way?.rttMs ?? null,
+      jitterMs: way?.jitterMs ?? null,
+      lossPerMille: way === undefined || way.loss.probes === 0 ? null : perMille(way.loss),
       addresses: mine.map(({ address }) => address.address),
       gateways: mine.flatMap(({ gateway }) => gateway ?? []),
       traffic: deviceTraffic(wan.device, counters, rates),
@@ -59,12 +67,16 @@ function deviceTraffic(device: string, counters: ReadonlyMap<string, DeviceCount
 }
 
 /** The first thing that is missing for a WAN to carry: what a person would look at first. */
-function whyDown(wan: WanIntent, observed: Observations): string {
-  if (wan.role === "off") return "switched off in the config";
+export function deviceTrouble(
+  wan: WanIntent,
+  intent: RouterIntent,
+  observed: Observations,
+): DeviceTrouble | undefined {
+  if (usablePaths(intent, observed).paths.some((path) => path.wan === wan)) return undefined;
   const link = observed.links.find(({ name }) => name === wan.device);
-  if (link === undefined) return `there is no device ${wan.device}`;
-  if (!link.up) return "the device is switched off";
-  if (!link.carrier) return "no carrier: the cable is out, or the other end is off";
-  if (!link.addresses.some(({ scope, preferred }) => scope === "global" && preferred)) return "no address";
-  return "no gateway: neither a default route on the device nor one in the config";
+  if (link === undefined) return "absent";
+  if (!link.up) return "switched-off";
+  if (!link.carrier) return "no-carrier";
+  if (!link.addresses.some(({ scope, preferred }) => scope === "global" && preferred)) return "no-address";
+  return "no-gateway";
 }

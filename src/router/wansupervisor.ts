@@ -1,0 +1,118 @@
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { DataReport } from "../control/messages.ts";
+import type { Rates } from "../control/rates.ts";
+import type { Observations, RouterIntent } from "../netplan/model.ts";
+import { isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
+import type { WanSight } from "../wan/wansight.ts";
+import { Movement } from "./movement.ts";
+import { deviceTrouble } from "./wans.ts";
+
+/** A WAN that has come into another state. */
+export interface WanChange {
+  readonly wan: string;
+  readonly device: string;
+  readonly before: WanState;
+  readonly now: WanState;
+}
+
+/** All that control knows at one moment. */
+export interface Knowledge {
+  readonly intent: RouterIntent;
+  readonly observed: Observations;
+  readonly report: DataReport | undefined;
+  readonly rates: Rates;
+}
+
+export interface WanSupervisorDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Asks the data process for a report out of turn. */
+  readonly ask: () => void;
+  readonly onChange: (changes: readonly WanChange[]) => void;
+}
+
+/** While the data process has found a WAN dead that is not down, its word is asked for so often (ms), and so many times. */
+const DISPUTE_MS = 50;
+const DISPUTE_ASKS = 100;
+
+/** Follows every WAN of the config from state to state, by what control and data process see. */
+export class WanSupervisor {
+  readonly #deps: WanSupervisorDeps;
+  readonly #states = new Map<string, WanState>();
+  readonly #movement = new Movement();
+  #cancel: (() => void) | undefined;
+  #asked = 0;
+
+  constructor(deps: WanSupervisorDeps) {
+    this.#deps = deps;
+  }
+
+  /** In which state a WAN is; `checking` for one that nobody has looked at. */
+  of(wan: string): WanState {
+    return this.#states.get(wan) ?? newWan(this.#deps.clock.now());
+  }
+
+  /** Draws the conclusions. To be called when anything may have changed; doing so too often does no harm. */
+  look({ intent, observed, report, rates }: Knowledge): void {
+    const now = this.#deps.clock.now();
+    this.#movement.look(now, report);
+    const ways = new Map(report?.ways.map((way) => [way.way, way]));
+    const isHeard = (name: string): boolean => {
+      const health = ways.get(name)?.health;
+      return health === "up" || health === "suspect";
+    };
+    const changes: WanChange[] = [];
+    let disputed = false;
+    for (const wan of intent.wans) {
+      const rate = rates.of(wan.device);
+      const addresses = observed.links.find(({ name }) => name === wan.device)?.addresses ?? [];
+      const way = ways.get(wan.name);
+      const sight: WanSight = {
+        role: wan.role,
+        trouble: deviceTrouble(wan, intent, observed),
+        way,
+        ...this.#movement.of(
+          now,
+          addresses.map(({ address }) => address),
+        ),
+        rate: Math.max(rate.in, rate.out),
+        heardElsewhere: intent.wans.some((other) => other !== wan && isHeard(other.name)),
+      };
+      const before = this.of(wan.name);
+      const state = superviseWan(before, sight, now);
+      this.#states.set(wan.name, state);
+      if (state.name !== before.name) changes.push({ wan: wan.name, device: wan.device, before, now: state });
+      disputed ||= way?.health === "dead" && !isOut(state.name) && state.name !== "off";
+    }
+    for (const name of this.#states.keys())
+      if (!intent.wans.some((wan) => wan.name === name)) this.#states.delete(name);
+    this.#settle(disputed);
+    if (changes.length > 0) this.#tell(changes);
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  /** Reports come once a second, which is too late for a verdict that is a few answers away. */
+  #settle(disputed: boolean): void {
+    if (!disputed) this.#asked = 0;
+    if (!disputed || this.#cancel !== undefined || this.#asked >= DISPUTE_ASKS) return;
+    this.#asked++;
+    this.#cancel = this.#deps.clock.after(DISPUTE_MS, () => {
+      this.#cancel = undefined;
+      this.#deps.ask();
+    });
+  }
+
+  #tell(changes: readonly WanChange[]): void {
+    for (const { wan, before, now } of changes) {
+      const fields = { wan, was: before.name, is: now.name, why: now.reason };
+      if (isOut(now.name)) this.#deps.log.warn(fields, "WAN is out");
+      else this.#deps.log.info(fields, "WAN's state changed");
+    }
+    this.#deps.onChange(changes);
+  }
+}

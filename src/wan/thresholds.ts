@@ -1,0 +1,45 @@
+/** When a WAN changes its state. Times in ms. */
+export interface Thresholds {
+  /** Lost of a thousand from which on it is degraded, and below which it is no longer. */
+  readonly degradedPerMille: number;
+  readonly wellPerMille: number;
+  /** Fewer probes, or fewer lost ones, tell no share. */
+  readonly leastProbes: number;
+  readonly leastLost: number;
+  readonly degradedAfterMs: number;
+  readonly wellAfterMs: number;
+  /** A round trip so many times the least, and so much longer, is a queue, if so much is carried (bit/s). */
+  readonly busyTimes: number;
+  readonly busyMs: number;
+  readonly busyRate: number;
+  readonly busyAfterMs: number;
+  readonly calmAfterMs: number;
+  /** Having been down, it is up when it was heard for so long. */
+  readonly riseMs: number;
+  /** Connections that are dead for so long, where probes are answered, do not get through. */
+  readonly blockedMs: number;
+}
+
+export const USUAL: Thresholds = {
+  // Calls suffer from 3 % on and TCP loses nine tenths of its rate at 5 %; a radio's usual 1 % is nothing to tell of.
+  degradedPerMille: 50,
+  wellPerMille: 20,
+  // 5 of 40 are no chance where 1 % is lost: 7 in 100,000.
+  leastProbes: 40,
+  leastLost: 5,
+  // One burst is over by then.
+  degradedAfterMs: 1000,
+  // Radio cells come and go; who fixes something by hand waits as long to see whether it holds.
+  wellAfterMs: 30_000,
+  // A queue of 50 ms is felt; where the line itself is slow (satellites) it takes more.
+  busyTimes: 3,
+  busyMs: 50,
+  // Less fills no line that is in use today.
+  busyRate: 200_000,
+  busyAfterMs: 1000,
+  calmAfterMs: 3000,
+  // Several round trips of a satellite, and the time in which a modem that re-dials comes and goes.
+  riseMs: 1000,
+  // Several tries to connect, with a SYN lost.
+  blockedMs: 10_000,
+};
