@@ -1,8 +1,9 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import type { z } from "zod";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { readBody } from "./body.ts";
+import { addConfigRoutes, type ConfigService } from "./config.ts";
 import { inviteRequestSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { asResponse, problem, problemOf } from "./problem.ts";
 import type { StatusReport } from "./status.ts";
@@ -15,6 +16,8 @@ export interface ApiDeps {
   readonly invite?: (request: InviteRequest) => Promise<Invite>;
   /** Goes on as the program and config that are installed now: starts to, and returns. */
   readonly upgrade: () => void;
+  /** Only on a router. */
+  readonly config?: ConfigService;
   readonly log: Log;
 }
 
@@ -52,6 +55,8 @@ export function createApi(deps: ApiDeps): Hono {
     });
   }
 
+  if (deps.config !== undefined) addConfigRoutes(api, deps.config);
+
   answerOtherMethods(api);
   api.notFound((context) => asResponse(problem(404, "not-found", `no ${context.req.path} here`)));
   api.onError((error) => {
@@ -72,20 +77,4 @@ function answerOtherMethods(api: Hono): void {
     const allow = allowed.join(", ");
     api.all(path, () => asResponse(problem(405, "method-not-allowed", `allowed: ${allow}`), { allow }));
   }
-}
-
-/** The body as `schema` has it, or the answer that says everything that is wrong with it. */
-async function readBody<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S> | Response> {
-  let body: unknown;
-  try {
-    body = await request.json();
-  } catch {
-    return asResponse(problem(400, "body-not-json", "the body is not JSON"));
-  }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  return asResponse({
-    ...problem(400, "body-invalid", "the body is not as it should be"),
-    errors: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
-  });
 }

@@ -1,12 +1,24 @@
 import { request } from "node:http";
 import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
+import {
+  appliedSchema,
+  configStateSchema,
+  planSchema,
+  versionSchema,
+  type Applied,
+  type ConfigState,
+  type ConfigVersion,
+  type Plan,
+} from "./config.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { problemSchema } from "./problem.ts";
 import { statusSchema, type StatusReport } from "./status.ts";
 
 /** Everything is answered from memory; a control process that takes longer hangs. */
 const TIMEOUT_MS = 5_000;
+/** What reads or changes the kernel runs programs, one after the other, on a small board. */
+const KERNEL_TIMEOUT_MS = 30_000;
 /** A status of some thousand carriers. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
@@ -31,6 +43,41 @@ export class Client {
     await callApi(this.#socket, z.object({}), "POST", "/v1/upgrade");
   }
 
+  config(): Promise<ConfigState> {
+    return callApi(this.#socket, configStateSchema, "GET", "/v1/config");
+  }
+
+  plan(): Promise<Plan> {
+    return this.#slow(planSchema, "GET", "/v1/config/plan");
+  }
+
+  /** Takes the edited file in. Throws also `config-invalid`, `apply-needs-restart`, `confirm-pending`. */
+  apply(confirmMs: number | null): Promise<Applied> {
+    return this.#slow(appliedSchema, "POST", "/v1/config/apply", { confirmMs });
+  }
+
+  /** Throws also `nothing-to-confirm`. */
+  confirm(): Promise<ConfigState> {
+    return callApi(this.#socket, configStateSchema, "POST", "/v1/config/confirm");
+  }
+
+  versions(): Promise<readonly ConfigVersion[]> {
+    return callApi(this.#socket, z.array(versionSchema), "GET", "/v1/config/versions");
+  }
+
+  /** Throws also `no-version`. */
+  version(number: number): Promise<ConfigVersion> {
+    return callApi(this.#socket, versionSchema, "GET", `/v1/config/versions/${number}`);
+  }
+
+  restore(number: number, confirmMs: number | null): Promise<Applied> {
+    return this.#slow(appliedSchema, "POST", "/v1/config/restore", { number, confirmMs });
+  }
+
+  #slow<S extends z.ZodType>(schema: S, method: string, path: string, body?: unknown): Promise<z.output<S>> {
+    return callApi(this.#socket, schema, method, path, body, KERNEL_TIMEOUT_MS);
+  }
+
   invite(body: InviteRequest): Promise<Invite> {
     return callApi(this.#socket, inviteSchema, "POST", "/v1/invites", body);
   }
@@ -43,8 +90,9 @@ export async function callApi<S extends z.ZodType>(
   method: string,
   path: string,
   body?: unknown,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<z.output<S>> {
-  const answer = await exchange(socket, method, path, body);
+  const answer = await exchange(socket, method, path, body, timeoutMs);
   const value = parseJson(answer.text);
   if (answer.status >= 400) {
     const told = problemSchema.safeParse(value).data;
@@ -79,11 +127,17 @@ interface Answer {
   readonly text: string;
 }
 
-function exchange(socket: string, method: string, path: string, body: unknown): Promise<Answer> {
+function exchange(
+  socket: string,
+  method: string,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const fail = (error: NodeJS.ErrnoException): void => reject(explainFailure(error, socket));
+    const signal = AbortSignal.timeout(timeoutMs);
+    const fail = (error: NodeJS.ErrnoException): void => reject(explainFailure(error, socket, timeoutMs));
     const headers = payload === undefined ? {} : { "content-type": "application/json" };
     const outgoing = request(
       { socketPath: socket, method, path, headers, signal, agent: false },
@@ -106,7 +160,7 @@ function exchange(socket: string, method: string, path: string, body: unknown): 
   });
 }
 
-function explainFailure(error: NodeJS.ErrnoException, socket: string): SennitError {
+function explainFailure(error: NodeJS.ErrnoException, socket: string, timeoutMs: number): SennitError {
   const options = { cause: error, detail: { socket } };
   if (error.code === "ENOENT" || error.code === "ECONNREFUSED") {
     return new SennitError("network", "not-running", `nothing is running on ${socket}`, {
@@ -121,7 +175,7 @@ function explainFailure(error: NodeJS.ErrnoException, socket: string): SennitErr
     });
   }
   if (error.name === "AbortError" || error.name === "TimeoutError") {
-    return new SennitError("peer", "api-timeout", `no answer on ${socket} within ${TIMEOUT_MS} ms`, options);
+    return new SennitError("peer", "api-timeout", `no answer on ${socket} within ${timeoutMs} ms`, options);
   }
   return new SennitError("peer", "api-answer", `${socket}: ${error.message}`, options);
 }

@@ -5,6 +5,7 @@ import { readText } from "../config/load.ts";
 import { editorSchema, roleOfConfig } from "../config/role.ts";
 import { parseRouterConfig } from "../config/router.ts";
 import { parseServerConfig } from "../config/server.ts";
+import { addVersionCommands } from "./config-versions.ts";
 import { EXIT } from "./exit.ts";
 import { writeJson, writeLine } from "./output.ts";
 
@@ -15,7 +16,7 @@ interface CheckOptions {
 }
 
 export function configCommand(): Command {
-  const config = new Command("config").description("Check config files, without touching anything");
+  const config = new Command("config").description("Check config files, and go back to earlier ones");
   config
     .command("check")
     .description("Tell everything that is wrong with a config file")
@@ -33,6 +34,7 @@ export function configCommand(): Command {
     .description("Print the JSON Schema of a role's config file, for editors")
     .addArgument(new Argument("<role>", "whose file").choices(["router", "server"]))
     .action((role: Role) => writeJson(editorSchema(role)));
+  addVersionCommands(config);
   return config;
 }
 

@@ -34,8 +34,23 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: "config",
-    summary: "check config files",
+    summary: "check config files, and go back to earlier ones",
     load: async () => (await import("./config.ts")).configCommand(),
+  },
+  {
+    name: "plan",
+    summary: "show what the router's config would change in the kernel",
+    load: async () => (await import("./plan.ts")).planCommand(),
+  },
+  {
+    name: "apply",
+    summary: "have the running router take its edited config in",
+    load: async () => (await import("./apply.ts")).applyCommand(),
+  },
+  {
+    name: "confirm",
+    summary: "keep what was applied with --confirm",
+    load: async () => (await import("./apply.ts")).confirmCommand(),
   },
   {
     name: "kernel",

@@ -1,20 +1,23 @@
 import { Command } from "commander";
+import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { formatEndpoint } from "../base/endpoint.ts";
 import { createLog } from "../base/log.ts";
-import { loadRouterConfig } from "../config/router.ts";
+import { loadRouterConfig, type RouterConfig } from "../config/router.ts";
+import { ConfigFile } from "../control/configfile.ts";
 import { openKernel } from "../control/kernel.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
 import { RouterControl } from "../router/control.ts";
-import { join, membership } from "../router/membership.ts";
+import { join as joinServer, membership } from "../router/membership.ts";
+import { RouterService } from "../router/service.ts";
 import { privateDirectory } from "../store/private.ts";
 import { StateDir } from "../store/state-dir.ts";
+import { Versions } from "../store/versions.ts";
 import { writeJson, writeLine } from "./output.ts";
+import { ROUTER_FILE } from "./plan.ts";
 import { cleanCommand, dataArgv, goOn, runUntilSignal } from "./role.ts";
 import { upgradeCommand } from "./upgrade.ts";
-
-const DEFAULT_FILE = "/etc/sennit/router.yaml";
 
 interface Options {
   readonly config: string;
@@ -24,7 +27,7 @@ interface Options {
 export function routerCommand(): Command {
   const router = new Command("router").description("The end with several WANs");
   const withConfig = (command: Command): Command =>
-    command.option("-c, --config <file>", "the router's config file", DEFAULT_FILE);
+    command.option("-c, --config <file>", "the router's config file", ROUTER_FILE);
 
   withConfig(router.command("run"))
     .description("Carry the LAN's traffic, until stopped")
@@ -37,14 +40,14 @@ export function routerCommand(): Command {
     .action(async (token: string, options: Options & { readonly json?: true }) => {
       const { directories } = await loadRouterConfig(options.config);
       const text = token === "-" ? await readInput() : token;
-      const { endpoints } = await join(await StateDir.open(directories.state), text);
+      const { endpoints } = await joinServer(await StateDir.open(directories.state), text);
       const dialled = endpoints.map(formatEndpoint);
       if (options.json) writeJson({ endpoints: dialled });
       else writeLine(`joined: this router will dial ${dialled.join(", ")}`);
     });
 
-  router.addCommand(upgradeCommand("router", DEFAULT_FILE, loadRouterConfig));
-  router.addCommand(cleanCommand("router", DEFAULT_FILE, loadRouterConfig));
+  router.addCommand(upgradeCommand("router", ROUTER_FILE, loadRouterConfig));
+  router.addCommand(cleanCommand("router", ROUTER_FILE, loadRouterConfig));
   return router;
 }
 
@@ -52,20 +55,29 @@ async function run(file: string): Promise<void> {
   const config = await loadRouterConfig(file);
   const { directories } = config;
   const log = createLog({ name: "router", level: config.log.level });
-  const member = await membership(await StateDir.open(directories.state));
+  const state = await StateDir.open(directories.state);
+  const member = await membership(state);
   await privateDirectory(directories.run);
-  const control = new RouterControl({
-    config,
-    membership: member,
-    kernel: openKernel(directories.run, log),
-    monitor: createMonitor({ clock: systemClock, log }),
-    serverAddresses: await resolveAll(member.endpoints.map(({ host }) => host)),
-    goOn,
-    dataArgv: dataArgv("router", config),
-    clock: systemClock,
+  const kernel = openKernel(directories.run, log);
+  const serverAddresses = await resolveAll(member.endpoints.map(({ host }) => host));
+  const open = (current: RouterConfig): RouterControl =>
+    new RouterControl({
+      config: current,
+      membership: member,
+      kernel,
+      monitor: createMonitor({ clock: systemClock, log }),
+      serverAddresses,
+      goOn,
+      dataArgv: dataArgv("router", current),
+      clock: systemClock,
+      log,
+    });
+  const versions = new Versions(await StateDir.open(join(directories.state, "config")), Date.now);
+  const configFile = new ConfigFile({ path: resolve(file), state, versions, now: Date.now });
+  await runUntilSignal(
+    new RouterService(config, { file: configFile, open, goOn, clock: systemClock, log }),
     log,
-  });
-  await runUntilSignal(control, log);
+  );
 }
 
 /** A token in argv is seen by every user of the machine; standard input is not. */

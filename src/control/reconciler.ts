@@ -26,6 +26,15 @@ export interface Outcome {
   readonly absent: readonly string[];
 }
 
+/** What would be done, and what is known before it is. */
+export interface Preview {
+  readonly steps: readonly Step[];
+  readonly errors: readonly SennitError[];
+  readonly absent: readonly string[];
+  /** Our nftables table as it is now. */
+  readonly table: string | undefined;
+}
+
 /**
  * Brings the kernel to a desired state, and back. Reads what is there every time and remembers nothing that is needed:
  * whoever changed the kernel meanwhile, and whenever we were killed, the next run ends in the same state.
@@ -43,6 +52,18 @@ export class Reconciler {
   /** Makes the kernel hold `desired` and nothing else of ours. Never rejects; one run at a time. */
   apply(desired: DesiredState): Promise<Outcome> {
     return this.#inTurn(() => this.#apply(desired));
+  }
+
+  /** What `apply` would do now. Changes nothing, and never rejects. */
+  preview(desired: DesiredState): Promise<Preview> {
+    return this.#inTurn(async () => {
+      const errors: SennitError[] = [];
+      const record = this.#attempt(errors, () => this.#deps.journal.read());
+      const actual = await this.#read(desired, record, errors);
+      const restoring = this.#restoration(desired, actual, record, errors);
+      const steps = [...diff(desired, actual), ...restoring];
+      return { steps, errors, absent: absentKeys(desired, actual), table: actual.nft?.table };
+    });
   }
 
   /** Takes away all that is ours and puts back what we changed. Needs nothing but kernel and journal. */
@@ -74,10 +95,7 @@ export class Reconciler {
     const possible = noted === true ? steps : steps.filter((step) => !needsJournal(step));
     const restoring = this.#restoration(desired, actual, record, errors);
     const done = await this.#run([...possible, ...restoring], errors);
-    const absent = desired.sysctls
-      .map(({ key }) => key)
-      .filter((key) => actual.sysctls.get(key) === undefined);
-    return { done, errors, absent };
+    return { done, errors, absent: absentKeys(desired, actual) };
   }
 
   async #read(
@@ -193,6 +211,9 @@ export class Reconciler {
     }
   }
 }
+
+const absentKeys = (desired: DesiredState, actual: ActualState): readonly string[] =>
+  desired.sysctls.map(({ key }) => key).filter((key) => actual.sysctls.get(key) === undefined);
 
 const needsJournal = (step: Step): boolean =>
   step.do === "sysctl" || (step.do === "ip" && step.change.object === "limits");

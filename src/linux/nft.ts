@@ -38,15 +38,21 @@ export function createNft(exec: Exec, name: string): Nft {
       if (stderr.includes("No such file or directory")) return undefined;
       throw refused(new Error(stderr.trim()));
     },
-    // `delete` alone would fail where there is no table, and `destroy` needs Linux 6.3: so add, then delete.
-    replace: (text) => run(`add table inet ${name}\ndelete table inet ${name}\n${text}`),
-    remove: () => run(`add table inet ${name}\ndelete table inet ${name}\n`),
+    replace: (text) => run(replaceScript(name, text)),
+    remove: () => run(replaceScript(name, "")),
     addElements: (set, elements) =>
       elements.length === 0
         ? Promise.resolve()
         : run(`add element inet ${name} ${set} { ${elements.map(renderElement).join(", ")} }\n`),
   };
 }
+
+/**
+ * What puts the table `text` in the place of the one of that name, or of nothing, in one transaction. `delete` alone would
+ * fail where there is no table, and `destroy` needs Linux 6.3: so add, then delete.
+ */
+export const replaceScript = (name: string, text: string): string =>
+  `add table inet ${name}\ndelete table inet ${name}\n${text}`;
 
 function renderElement({ value, timeoutMs }: SetElement): string {
   return timeoutMs === undefined ? value : `${value} timeout ${Math.max(1, Math.round(timeoutMs))}ms`;

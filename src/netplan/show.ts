@@ -1,7 +1,9 @@
 import { quoteArgv } from "../base/argv.ts";
 import { renderChange, renderLimits, renderRoute, renderRule, type Family } from "../linux/iproute.ts";
+import { replaceScript } from "../linux/nft.ts";
 import type { Step } from "./diff.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
+import { TABLE_NAME } from "./own.ts";
 
 /** The plan as the files and listings that a professional knows, one section per tool. */
 export function showState(state: DesiredState): string {
@@ -42,3 +44,9 @@ export function showStep(step: Step): string {
       return "nft delete table inet sennit";
   }
 }
+
+/** The step as it is run: a command, and what it reads from standard input. */
+export const showCommand = (step: Step): { readonly command: string; readonly input: string | null } =>
+  step.do === "nft-replace"
+    ? { command: "nft -f -", input: replaceScript(TABLE_NAME, step.text) }
+    : { command: showStep(step), input: null };

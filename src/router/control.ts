@@ -1,5 +1,3 @@
-import { createApi } from "../api/api.ts";
-import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
 import type { Clock } from "../base/clock.ts";
@@ -11,8 +9,9 @@ import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
-import { Observer } from "../control/observer.ts";
+import { observe, Observer } from "../control/observer.ts";
 import { Rates } from "../control/rates.ts";
+import type { Preview } from "../control/reconciler.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
@@ -21,11 +20,12 @@ import { planRouter } from "../netplan/plan.ts";
 import type { WanStateName } from "../wan/supervisor.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
+import { routerIntent } from "./intent.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { troublesOf } from "./troubles.ts";
-import { wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
+import { wanOfAddress, wanStatus } from "./wans.ts";
 import { WanSupervisor } from "./wansupervisor.ts";
 
 export interface RouterControlDeps {
@@ -78,6 +78,8 @@ export class RouterControl {
   readonly #wans: WanSupervisor;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
+  /** Whether kernel and data process are to stay as they are at the end. */
+  #leaves = false;
 
   constructor(deps: RouterControlDeps) {
     const { clock, log, config, kernel, monitor, dataArgv } = deps;
@@ -115,21 +117,21 @@ export class RouterControl {
     });
   }
 
-  /** Sets the kernel up, starts (or finds) the data process, answers on the API. A failure takes everything back. */
-  async start(): Promise<void> {
-    const { config, kernel, clock, log } = this.#deps;
+  /**
+   * Sets the kernel up, starts (or finds) the data process. A failure takes everything back, but where this control
+   * `takesOver` from one that let go of it.
+   */
+  async start(takesOver = false): Promise<void> {
+    const { kernel, clock, log } = this.#deps;
+    this.#leaves = takesOver;
     await this.#closer.unwindOnFailure(async () => {
-      const listener = await listenOnSocket(
-        createApi({ status: () => this.status(), upgrade: () => this.upgrade(), log }),
-        socketPath(config.directories.run),
-      );
-      this.#closer.add("API", () => listener.close());
       this.#closer.add("kernel state", async () => {
+        if (this.#leaves) return;
         const { errors } = await kernel.reconciler.clean();
         for (const error of errors) log.error({ code: error.code, why: error.message }, "not taken back");
       });
       this.#closer.add("negative cache", () => this.#negative.stop());
-      this.#closer.add("data process", () => this.#data.stop());
+      this.#closer.add("data process", () => (this.#leaves ? this.#data.detach() : this.#data.stop()));
       this.#closer.add("adjustments", () => this.#settle());
       this.#observed = await this.#observer.start();
       // First: a data process that runs already must keep the rules that lead to it.
@@ -140,10 +142,25 @@ export class RouterControl {
       const cancel = clock.every(COUNT_EVERY_MS, () => this.#count());
       this.#closer.add("counters", cancel);
     });
+    this.#leaves = false;
   }
 
+  /** Ends, and takes everything back. */
   async stop(): Promise<void> {
     await this.#closer.close();
+  }
+
+  /** Ends, and leaves kernel and data process as they are: for a control that goes on with another config. */
+  async release(): Promise<void> {
+    this.#leaves = true;
+    await this.#closer.close();
+  }
+
+  /** What `config` would change in the kernel as it is now. */
+  async preview(config: RouterConfig): Promise<Preview> {
+    const { kernel } = this.#deps;
+    const observed = this.#observed ?? (await observe(kernel.ip));
+    return kernel.reconciler.preview(planRouter(this.#intent(config), observed));
   }
 
   /** Leaves everything as it is to a control process of what is installed now, which is to replace the data process. */
@@ -196,15 +213,8 @@ export class RouterControl {
     return taking || (state === "starting" && refusal === null) ? "starting" : "down";
   }
 
-  #intent(): RouterIntent {
-    const { config, serverAddresses } = this.#deps;
-    return {
-      lan: config.lan.interfaces,
-      wans: wanIntents(config),
-      relayPorts: { inet: this.#ports?.v4, inet6: this.#ports?.v6 },
-      serverAddresses,
-      onFailure: config.relay.onFailure,
-    };
+  #intent(config = this.#deps.config): RouterIntent {
+    return routerIntent(config, { ports: this.#ports, serverAddresses: this.#deps.serverAddresses });
   }
 
   /** The ways that can carry now. */

@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
@@ -52,6 +52,12 @@ export class StateDir {
     }
     await rename(draft, file);
     await this.#syncDirectory();
+  }
+
+  /** The names of all that is stored here, in no order. */
+  async list(): Promise<readonly string[]> {
+    const files = await readdir(this.path);
+    return files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length));
   }
 
   /** Removes `NAME.json`; no error where there is none. */
