@@ -42,7 +42,8 @@ export class RouterService implements ConfigService {
   #config: RouterConfig;
   /** The version that runs. */
   #version = 0;
-  #cancelRollback: (() => void) | undefined;
+  /** What comes back unless it is confirmed, and when by the monotonic clock. */
+  #unconfirmed: { readonly before: number; readonly endsAt: number; readonly cancel: () => void } | undefined;
   /** One change after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -70,7 +71,7 @@ export class RouterService implements ConfigService {
       this.#closer.add("router", () => this.#runner.stop());
       this.#closer.add("changes", async () => {
         this.#stopped = true;
-        this.#cancelRollback?.();
+        this.#unconfirmed?.cancel();
         await this.#work;
       });
     });
@@ -88,13 +89,22 @@ export class RouterService implements ConfigService {
       this.#runner = this.#deps.open(this.#config);
     } else {
       this.#version = await file.keep(await file.read(), "start");
-      if (pending !== undefined) this.#rollBackAfter(pending.leftMs);
+      if (pending !== undefined) this.#rollBackAfter(pending.leftMs, pending.before);
     }
     await this.#runner.start();
   }
 
   status(): StatusReport {
-    return this.#runner.status();
+    const status = this.#runner.status();
+    if (this.#unconfirmed === undefined) return status;
+    const { before, endsAt } = this.#unconfirmed;
+    const seconds = Math.max(0, Math.ceil((endsAt - this.#deps.clock.now()) / 1000));
+    const problem = {
+      code: "config-unconfirmed",
+      message: `version ${before} of the config comes back in ${seconds} s`,
+      remedy: "`sennit confirm` keeps the one that runs",
+    };
+    return { ...status, problems: [problem, ...status.problems] };
   }
 
   async state(): Promise<ConfigState> {
@@ -187,7 +197,7 @@ export class RouterService implements ConfigService {
       throw error;
     }
     log.info({ version: this.#version, before, confirmMs }, "config applied");
-    if (confirmMs !== null) this.#rollBackAfter(confirmMs);
+    if (confirmMs !== null) this.#rollBackAfter(confirmMs, before);
     return { ...(await this.state()), problems: this.status().problems };
   }
 
@@ -213,9 +223,11 @@ export class RouterService implements ConfigService {
     }
   }
 
-  #rollBackAfter(ms: number): void {
-    this.#cancelRollback?.();
-    this.#cancelRollback = this.#deps.clock.after(ms, () => void this.#inTurn(() => this.#rollBack()));
+  #rollBackAfter(ms: number, before: number): void {
+    this.#unconfirmed?.cancel();
+    const { clock } = this.#deps;
+    const cancel = clock.after(ms, () => void this.#inTurn(() => this.#rollBack()));
+    this.#unconfirmed = { before, endsAt: clock.now() + ms, cancel };
   }
 
   async #rollBack(): Promise<void> {
@@ -241,8 +253,8 @@ export class RouterService implements ConfigService {
   }
 
   async #settle(): Promise<void> {
-    this.#cancelRollback?.();
-    this.#cancelRollback = undefined;
+    this.#unconfirmed?.cancel();
+    this.#unconfirmed = undefined;
     await this.#deps.file.settle();
   }
 
