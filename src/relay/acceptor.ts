@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { formatEndpoint, type Connection } from "../linux/sockets.ts";
 import { Reject } from "../wire/constants.ts";
-import type { Hello } from "../wire/hello.ts";
+import { type Hello, PROCESS_BYTES } from "../wire/hello.ts";
 import type { Admission, KnownRouter } from "./admission.ts";
 import type { Carrier } from "./carrier.ts";
 import { acceptHandshake, turnedAway } from "./handshake.ts";
@@ -22,8 +22,6 @@ const HOUSEKEEPING_MS = 1000;
  * new one may be back first.
  */
 const LEAVING_LONELY_MS = 30_000;
-/** A session id begins with what all sessions of one data process of a router have in common. */
-const PROCESS_BYTES = 8;
 
 export interface PeerSession {
   readonly router: KnownRouter;

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { dropOldest } from "../base/oldest.ts";
 import type { Log } from "../base/log.ts";
 import type { SockDiag } from "../linux/sockdiag.ts";
 import { formatEndpoint } from "../linux/sockets.ts";
@@ -10,6 +11,7 @@ import { Verdict } from "../wire/constants.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
 import { sightsOf } from "./sight.ts";
+import { inTurns } from "./turns.ts";
 import { tellVerdict } from "./verdict.ts";
 
 /** What is asked of a session here. */
@@ -30,6 +32,14 @@ const LOOK_EVERY_MS = 25;
 const ALONE_MS = 1000;
 /** Looks at a time: each takes some 30 µs, and a server with hundreds of busy carriers has other work as well. */
 const MAX_LOOKS = 32;
+/** Verdicts of one peer that are obeyed at once, until the next look; others wait for it: each takes several times as long. */
+const OBEYED_AT_ONCE = 8;
+/** Verdicts of one peer that wait: several for each carrier that it may have. The kernel tells what is lost here as well. */
+const MAX_VERDICTS = 512;
+/** Addresses that a peer was heard from and whose health is known: several for each WAN, as NATs change them. */
+const MAX_PATHS = 64;
+
+type VerdictFrame = Frame & { kind: "verdict" };
 
 /**
  * Ends, at the accepting side, subflows on which a peer that is heard elsewhere does not answer, and tells it: the
@@ -38,7 +48,7 @@ const MAX_LOOKS = 32;
  */
 export class DeadSubflows {
   readonly #options: DeadSubflowsOptions;
-  #peers = new Map<Carriers, Peer>();
+  readonly #peers = new Map<Carriers, Peer>();
   #turn = 0;
   #cancel: (() => void) | undefined;
 
@@ -56,8 +66,14 @@ export class DeadSubflows {
   }
 
   /** The peer has ended subflows of ours; the same is done here. Others' connections can't be meant: they are none of its carriers. */
-  onVerdict(session: Carriers, { carrier: number, addressId, verdict }: Frame & { kind: "verdict" }): void {
-    if (verdict !== Verdict.DEAD) return;
+  onVerdict(session: Carriers, frame: VerdictFrame): void {
+    if (frame.verdict !== Verdict.DEAD) return;
+    const peer = this.#peerOf(session);
+    if (peer.mayObeyNow()) this.#obey(session, frame);
+    else peer.postpone(frame);
+  }
+
+  #obey(session: Carriers, { carrier: number, addressId }: VerdictFrame): void {
     const carrier = [...session.carriers].find((one) => one.number === number);
     if (carrier === undefined) return;
     const alive = sightsOf(carrier.info()).filter(({ established }) => established);
@@ -67,17 +83,27 @@ export class DeadSubflows {
   }
 
   #look(): void {
-    const before = this.#peers;
-    this.#peers = new Map();
-    const due: (() => void)[] = [];
-    for (const session of this.#options.sessions()) {
-      const peer = before.get(session) ?? new Peer();
-      this.#peers.set(session, peer);
-      for (const carrier of peer.due(session)) due.push(() => this.#watch(session, peer, carrier));
-    }
-    // All have their turn, where there are more than may be looked at now.
-    this.#turn = due.length > MAX_LOOKS ? (this.#turn + MAX_LOOKS) % due.length : 0;
-    for (const look of [...due.slice(this.#turn), ...due.slice(0, this.#turn)].slice(0, MAX_LOOKS)) look();
+    const sessions = new Set(this.#options.sessions());
+    for (const session of this.#peers.keys()) if (!sessions.has(session)) this.#peers.delete(session);
+    const queues = [...sessions].map((session) => this.#due(session)).filter(({ length }) => length > 0);
+    const due = inTurns(queues, this.#turn, MAX_LOOKS);
+    this.#turn = queues.length > MAX_LOOKS ? (this.#turn + MAX_LOOKS) % queues.length : 0;
+    for (const act of due) act();
+  }
+
+  /** What is to be done for a session: what it was told, and then looks, at what was not looked at for longest first. */
+  #due(session: Carriers): readonly (() => void)[] {
+    const peer = this.#peerOf(session);
+    return [
+      ...peer.postponed().map((take) => () => this.#obey(session, take())),
+      ...peer.due(session).map((carrier) => () => this.#watch(session, peer, carrier)),
+    ];
+  }
+
+  #peerOf(session: Carriers): Peer {
+    const peer = this.#peers.get(session) ?? new Peer();
+    this.#peers.set(session, peer);
+    return peer;
   }
 
   #watch(session: Carriers, peer: Peer, carrier: Carrier): void {
@@ -130,25 +156,65 @@ export class DeadSubflows {
   }
 }
 
+/** What is kept of one carrier. */
+interface Known {
+  readonly watch: Watch;
+  bytesOut: number;
+  /** It sent something that was not looked at yet. */
+  waits: boolean;
+  /** When it was looked at last (ms). */
+  lookedAt: number;
+}
+
+const newlyKnown = (): Known => ({ watch: new Watch(), bytesOut: 0, waits: false, lookedAt: -Infinity });
+
 /** What is kept of one session. */
 class Peer {
-  readonly #watches = new Map<Carrier, { readonly watch: Watch; bytesOut: number }>();
+  readonly #watches = new Map<Carrier, Known>();
+  /** In the order in which they were asked for last. */
   readonly #paths = new Map<string, PathHealth>();
+  /** By what they are about: the same one twice says nothing more. */
+  readonly #verdicts = new Map<string, VerdictFrame>();
+  #obeyed = 0;
 
-  /** Those that sent something since, or wait for an answer. */
+  /** Whether one more verdict may be obeyed before the next look. */
+  mayObeyNow(): boolean {
+    return this.#obeyed++ < OBEYED_AT_ONCE;
+  }
+
+  postpone(frame: VerdictFrame): void {
+    this.#verdicts.set(`${frame.carrier} ${frame.addressId}`, frame);
+    dropOldest(this.#verdicts, MAX_VERDICTS);
+  }
+
+  /** Verdicts that wait for this look, each to be taken where it has its turn. */
+  postponed(): readonly (() => VerdictFrame)[] {
+    this.#obeyed = 0;
+    return [...this.#verdicts].map(([name, frame]) => () => {
+      this.#verdicts.delete(name);
+      return frame;
+    });
+  }
+
+  /** Those that sent something since, or wait for an answer, the one that was not looked at for longest first. */
   due({ carriers }: Carriers): readonly Carrier[] {
     for (const carrier of this.#watches.keys()) if (carrier.closed) this.#watches.delete(carrier);
-    return [...carriers].filter((carrier) => {
+    const due = [...carriers].filter((carrier) => {
       if (carrier.transport !== "mptcp") return false;
       const known = this.#known(carrier);
       const moved = known.bytesOut !== carrier.bytesOut;
       known.bytesOut = carrier.bytesOut;
-      return moved || known.watch.waiting;
+      known.waits ||= moved;
+      return known.waits || known.watch.waiting;
     });
+    return due.sort((a, b) => this.#known(a).lookedAt - this.#known(b).lookedAt);
   }
 
   look(now: number, carrier: Carrier): readonly Watched[] {
-    const watched = this.#known(carrier).watch.look(now, sightsOf(carrier.info()));
+    const known = this.#known(carrier);
+    known.lookedAt = now;
+    known.waits = false;
+    const watched = known.watch.look(now, sightsOf(carrier.info()));
     for (const { subflow, heardAt } of watched) this.pathFrom(subflow.remote.address).heard(heardAt);
     return watched;
   }
@@ -162,12 +228,14 @@ class Peer {
   /** A path, as it is seen from here: by the address that the peer's packets have after all NATs. */
   pathFrom(address: string): PathHealth {
     const path = this.#paths.get(address) ?? new PathHealth();
+    this.#paths.delete(address);
     this.#paths.set(address, path);
+    dropOldest(this.#paths, MAX_PATHS);
     return path;
   }
 
-  #known(carrier: Carrier): { readonly watch: Watch; bytesOut: number } {
-    const known = this.#watches.get(carrier) ?? { watch: new Watch(), bytesOut: 0 };
+  #known(carrier: Carrier): Known {
+    const known = this.#watches.get(carrier) ?? newlyKnown();
     this.#watches.set(carrier, known);
     return known;
   }

@@ -15,6 +15,8 @@ export interface DiallerOptions {
   readonly pin: Buffer;
   /** Of the session that the carriers are for. */
   readonly session: Buffer;
+  /** A carrier's number, by which both ends call it: another one each time for as long as the session lives. */
+  readonly nextNumber: () => number;
   readonly clock: Clock;
 }
 
@@ -31,7 +33,6 @@ const NOTSENT_LOWAT_BYTES = 128 * 1024;
 /** Makes carriers: connects, shakes hands, says HELLO. Bytes go both ways at once, so MPTCP can add subflows. */
 export class Dialler {
   readonly #options: DiallerOptions;
-  #carriers = 0;
 
   constructor(options: DiallerOptions) {
     this.#options = options;
@@ -40,7 +41,7 @@ export class Dialler {
   /** One attempt. Resolves when the carrier was adopted; rejects with class `network` or `peer`, and nothing is left of it. */
   async dial({ way, remote }: Runner, transport: Transport, start: Start, adopt: Adopt): Promise<void> {
     const { clock, sockets } = this.#options;
-    const number = ++this.#carriers;
+    const number = this.#options.nextNumber();
     const limit = new AbortController();
     const cancel = clock.after(DIAL_MS, () => {
       limit.abort(new SennitError("network", "ETIMEDOUT", `no answer within ${DIAL_MS / 1000} s`));

@@ -1,3 +1,5 @@
+import { dropOldest } from "../base/oldest.ts";
+
 /** Ids of ended flows that are remembered at least: at 300 ends a second, longer than anything is under way. */
 const REMEMBERED = 16_384;
 const MAX_FLOW_ID = 0xffff_ffff;
@@ -34,11 +36,7 @@ export class FlowIds {
 
   ended(id: number): void {
     this.#ended.add(id);
-    if (this.#ended.size <= REMEMBERED) return;
-    for (const oldest of this.#ended) {
-      this.#ended.delete(oldest);
-      return;
-    }
+    dropOldest(this.#ended, REMEMBERED);
   }
 
   hasEnded(id: number): boolean {

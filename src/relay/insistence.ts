@@ -1,3 +1,4 @@
+import { dropOldest } from "../base/oldest.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
 import type { Receipts } from "./receipts.ts";
@@ -53,10 +54,6 @@ export class Insistence {
 
   #wait(frame: Frame): void {
     this.#waiting.add(frame);
-    if (this.#waiting.size <= MAX_WAITING) return;
-    for (const oldest of this.#waiting) {
-      this.#waiting.delete(oldest);
-      return;
-    }
+    dropOldest(this.#waiting, MAX_WAITING);
   }
 }

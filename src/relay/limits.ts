@@ -14,5 +14,8 @@ export const FLOW_KEEPALIVE_MS = 600_000;
 /** How long flows outlive the last carrier unless told otherwise (ms): a modem's reboot, a tunnel, a ferry's turn. */
 export const GRACE_MS = 600_000;
 
+/** Log lines of each kind that strangers and routers can cause: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
+export const LINES_A_MINUTE = 60;
+
 /** What sessions without carriers may hold together (bytes); above it the one that has waited longest is ended. */
 export const GRACE_BYTES = BUFFER_BYTES / 2;

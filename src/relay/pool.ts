@@ -2,6 +2,7 @@ import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Endpoint } from "../linux/sockets.ts";
 import type { Welcome } from "../wire/hello.ts";
+import type { NatEntries } from "../wan/natentries.ts";
 import type { Way } from "../wan/subflows.ts";
 import type { Carrier } from "./carrier.ts";
 import type { PoolSize } from "./demand.ts";
@@ -31,6 +32,8 @@ export interface PoolOptions extends Omit<DiallerOptions, "session"> {
   readonly bestWay: () => string | undefined;
   /** Names of ways that carriers lack although they try to join. */
   readonly lackingWays: () => readonly string[];
+  /** What else connects over the ways is noted here as well. */
+  readonly entries?: NatEntries;
   readonly log: Log;
 }
 
@@ -55,7 +58,7 @@ export class CarrierPool {
   readonly #addresses: ServerAddresses;
   readonly #silence: Silence;
   readonly #book = new WayBook();
-  readonly #roster = new Roster();
+  readonly #roster: Roster;
   readonly #upkeep: Upkeep;
   readonly #races = new Map<Race, Errand>();
   /** What was complained about since a carrier came up: once is enough. */
@@ -72,6 +75,7 @@ export class CarrierPool {
     this.#options = options;
     this.#dialler = new Dialler({ ...options, session: session.id });
     this.#addresses = new ServerAddresses({ clock, resolve, onNews: () => this.retryNow() });
+    this.#roster = new Roster(options.entries);
     this.#silence = new Silence(session.carriers);
     this.#upkeep = new Upkeep({ session, roster: this.#roster, book: this.#book, clock });
   }

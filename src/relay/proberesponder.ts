@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { dropOldest } from "../base/oldest.ts";
 import type { Datagrams, DatagramSocket } from "../linux/datagrams.ts";
 import { type Endpoint, formatEndpoint } from "../linux/sockets.ts";
 import { ownAddresses } from "./ownaddresses.ts";
@@ -102,12 +103,7 @@ export class ProbeResponder {
     const window = this.#paths.get(name) ?? new ReplayWindow();
     this.#paths.delete(name);
     this.#paths.set(name, window);
-    if (this.#paths.size > MAX_PATHS) {
-      for (const oldest of this.#paths.keys()) {
-        this.#paths.delete(oldest);
-        break;
-      }
-    }
+    dropOldest(this.#paths, MAX_PATHS);
     return window.take(number);
   }
 }

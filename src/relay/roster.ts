@@ -4,11 +4,19 @@ import type { Carrier } from "./carrier.ts";
 /** A carrier that lived this long (ms) works. */
 const YOUNG_MS = 5000;
 
+/** Probes leave a way from one port for as long as it is there. */
+const PROBE_ENTRIES = 1;
+
 /** The carriers that were dialled, and what they cost the NATs on their ways. Times are ms of one clock. */
 export class Roster {
-  readonly #entries = new NatEntries();
+  readonly #entries: NatEntries;
   /** With the names of the ways whose NATs have an entry for it. */
   readonly #members = new Map<Carrier, ReadonlySet<string>>();
+
+  /** `entries`: what others, who connect over the same ways, have cost their NATs as well. */
+  constructor(entries = new NatEntries()) {
+    this.#entries = entries;
+  }
 
   add(carrier: Carrier, ways: ReadonlySet<string>): void {
     this.#members.set(carrier, ways);
@@ -47,11 +55,11 @@ export class Roster {
     return [...this.#members.keys()].filter((carrier) => !carrier.closed && !carrier.draining);
   }
 
-  /** What NATs of that way keep for us, closed connections included. */
+  /** What NATs of that way keep for us, closed connections and the probes' one port included. */
   natEntries(way: string, now: number): number {
     let live = 0;
     for (const ways of this.#members.values()) if (ways.has(way)) live++;
-    return live + this.#entries.kept(way, now);
+    return live + this.#entries.kept(way, now) + PROBE_ENTRIES;
   }
 
   /** Ways come and go with the config. */

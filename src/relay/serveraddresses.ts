@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
+import { sameFamily } from "../base/family.ts";
 import type { Endpoint } from "../linux/sockets.ts";
 
 /** A place where the server is: a host name or an address. */
@@ -53,7 +54,9 @@ export class ServerAddresses {
   reachableFrom(localAddress: string): readonly Endpoint[] {
     return this.#endpoints.flatMap(({ host, port }) => {
       const { addresses } = this.#refresh(host);
-      return addresses.filter(sameFamily(localAddress)).map((address) => ({ address, port }));
+      return addresses
+        .filter((address) => sameFamily(address, localAddress))
+        .map((address) => ({ address, port }));
     });
   }
 
@@ -96,8 +99,3 @@ export class ServerAddresses {
     }
   }
 }
-
-const sameFamily =
-  (a: string) =>
-  (b: string): boolean =>
-    a.includes(":") === b.includes(":");

@@ -1,12 +1,14 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { sameFamily } from "../base/family.ts";
 import type { Log } from "../base/log.ts";
+import { dropOldest } from "../base/oldest.ts";
 import type { PathManager } from "../linux/pathmanager.ts";
 import type { ConnectionInfo, Endpoint } from "../linux/sockets.ts";
 import { BestWay } from "../wan/bestway.ts";
 import { Load, LOAD_TICK_MS } from "../wan/load.ts";
+import type { NatEntries } from "../wan/natentries.ts";
 import { CarrierPaths, type Lacking, type PathStep, SETTLED_MS, type Way } from "../wan/subflows.ts";
-import type { SubflowSight } from "../wan/sight.ts";
 import { Watch, type Watched } from "../wan/watch.ts";
 import type { WayHealth } from "../wan/wayhealth.ts";
 import { Verdict } from "../wire/constants.ts";
@@ -22,6 +24,8 @@ export interface SubflowsOptions {
   readonly health: Ways;
   /** Where the server is reached from an address of the other family than the carrier's; undefined where it is not. */
   readonly otherRemote: (localAddress: string) => Endpoint | undefined;
+  /** Where it is noted what joins cost the NATs. */
+  readonly entries: NatEntries;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,6 +55,8 @@ export class Subflows {
   readonly #best = new BestWay();
   #ways: readonly Way[] = [];
   #ticks = 0;
+  /** The tick in which a verdict was acted upon at once. */
+  #obeyedIn: number | undefined;
   #cancel: (() => void)[] = [];
 
   constructor(options: SubflowsOptions) {
@@ -79,12 +85,15 @@ export class Subflows {
       const address = carrier.number === number ? known.addressOf(addressId, carrier) : undefined;
       const way = this.#ways.find(({ localAddress }) => localAddress === address);
       if (way === undefined) continue;
-      if (verdict === Verdict.DEAD) known.condemn(way.localAddress, sightsOf(carrier.info()));
+      if (verdict === Verdict.DEAD) known.condemn(way.localAddress);
       else if (verdict === Verdict.SUSPECT)
         this.#options.health.of(way).tcp.suspected(this.#options.clock.now());
     }
-    // At once, for all: whoever has something to send is not to try it there.
+    // For all: whoever has something to send is not to try it there. At once, but no more often than at every tick: to
+    // look takes longer than to be told to.
     this.#lookNow();
+    if (this.#obeyedIn === this.#ticks) return;
+    this.#obeyedIn = this.#ticks;
     this.#lookAll();
   }
 
@@ -224,6 +233,9 @@ export class Subflows {
           const remote = this.#remote(carrier, localAddress);
           if (remote === undefined) return;
           paths.join(token, { id: known.idOf(localAddress), localAddress, remote, backup: true });
+          // The first is what every carrier costs anyway; with another one, that is over.
+          if (known.connects(localAddress, carrier))
+            this.#options.entries.spend(step.way.name, this.#options.clock.now());
           return;
         }
         case "leave": {
@@ -271,7 +283,10 @@ class Known {
   /** Ids of local addresses. The one where the connection began has id 0 until it is left. */
   readonly #ids = new Map<string, number>();
   #leftFirst = false;
-  /** Local ports of subflows that the other end has ended. */
+  /** Addresses that it has connected from, beside the one where it began. */
+  readonly #connected = new Set<string>();
+  /** Local addresses of which the other end has said so since the last look, and the ports of the subflows that were meant. */
+  readonly #toCondemn = new Set<string>();
   readonly #condemned = new Set<number>();
   #lastId = 0;
   #bytes = 0;
@@ -287,13 +302,16 @@ class Known {
     this.#bytes = bytes;
   }
 
-  /** The other end has ended these, and this end may hear of it or not. */
-  condemn(address: string, subflows: readonly SubflowSight[]): void {
-    for (const { local } of subflows) if (local.address === address) this.#condemned.add(local.port);
+  /** The other end has ended those that are there from this address, and this end may hear of it or not. */
+  condemn(address: string): void {
+    this.#toCondemn.add(address);
   }
 
   /** What is to be thought of them, with what the other end knows. */
   judge(watched: readonly Watched[]): readonly Watched[] {
+    for (const { subflow } of watched)
+      if (this.#toCondemn.has(subflow.local.address)) this.#condemned.add(subflow.local.port);
+    this.#toCondemn.clear();
     if (this.#condemned.size === 0) return watched;
     const there = new Set(watched.map(({ subflow }) => subflow.local.port));
     for (const port of this.#condemned) if (!there.has(port)) this.#condemned.delete(port);
@@ -302,15 +320,20 @@ class Known {
     );
   }
 
+  /** It connects from that address; true where it did so before. */
+  connects(address: string, { local }: Carrier): boolean {
+    const again = address === local.address || this.#connected.has(address);
+    this.#connected.add(address);
+    dropOldest(this.#connected, MAX_ADDRESS_ID);
+    return again;
+  }
+
   /** The address's name in the kernel's and the peer's eyes. */
   idOf(address: string): number {
     const known = this.#ids.get(address);
     if (known !== undefined) return known;
     // Of an address whose join never came to be: nobody has used it.
-    for (const unused of this.#ids.keys()) {
-      if (this.#ids.size < MAX_ADDRESS_ID) break;
-      this.#ids.delete(unused);
-    }
+    dropOldest(this.#ids, MAX_ADDRESS_ID - 1);
     const taken = new Set(this.#ids.values());
     do this.#lastId = (this.#lastId % MAX_ADDRESS_ID) + 1;
     while (taken.has(this.#lastId));
@@ -337,5 +360,3 @@ class Known {
     return 0;
   }
 }
-
-const sameFamily = (a: string, b: string): boolean => a.includes(":") === b.includes(":");

@@ -19,6 +19,8 @@ export const UPKEEP_TICK_MS = 1000;
  * replaced once in the time for which a NAT remembers.
  */
 const NAT_ENTRIES_PER_CARRIER = 2;
+/** With less, the one carrier of a small pool could not be replaced: itself, its successor, and the probes. */
+const LEAST_NAT_ENTRIES = 3;
 /** A way that carriers lack is tried for its own sake this often (ms). */
 const SCOUT_EVERY_MS = 30_000;
 /** A carrier is replaced at this age (ms), so that no NAT on the way, no key and no leak grows old. */
@@ -57,7 +59,8 @@ export class Upkeep {
   /** Whether the NATs on the group's ways have room for one more carrier than the `coming` ones. */
   mayCost({ ways }: WayGroup, coming: number): boolean {
     const { clock, roster } = this.#options;
-    const limit = NAT_ENTRIES_PER_CARRIER * Math.max(this.#size.warm, this.#size.most);
+    const most = Math.max(this.#size.warm, this.#size.most);
+    const limit = Math.max(LEAST_NAT_ENTRIES, NAT_ENTRIES_PER_CARRIER * most);
     return ways.every(({ name }) => roster.natEntries(name, clock.now()) + coming < limit);
   }
 

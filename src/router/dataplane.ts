@@ -10,7 +10,8 @@ import { budgetCells } from "../relay/budget.ts";
 import { Gate } from "../relay/gate.ts";
 import { SharedInlet, type Inlet } from "../relay/inlet.ts";
 import { BUFFER_BYTES } from "../relay/limits.ts";
-import { PROCESS_BYTES, type RouterShardEvent } from "./shard.ts";
+import { PROCESS_BYTES } from "../wire/hello.ts";
+import type { RouterShardEvent } from "./shard.ts";
 
 export interface RouterShardPlan {
   readonly place: ShardPlace;

@@ -19,11 +19,9 @@ import { reportSession } from "../relay/report.ts";
 import { Session } from "../relay/session.ts";
 import { Subflows } from "../relay/subflows.ts";
 import { Ways } from "../relay/ways.ts";
+import { NatEntries } from "../wan/natentries.ts";
 import { Refusal } from "../wire/constants.ts";
 import { SESSION_ID_BYTES } from "../wire/hello.ts";
-
-/** The part of a session id that all shards of one data process have in common. The rest is the shard's number. */
-export const PROCESS_BYTES = 8;
 
 /** What a shard tells: news for control, and what it can carry now. */
 export type RouterShardEvent =
@@ -53,8 +51,11 @@ export class RouterShard implements Shard, Inlet {
   readonly #inlet: SessionInlet;
   readonly #subflows: Subflows;
   readonly #ways: Ways;
+  readonly #entries = new NatEntries();
   #wayNames: readonly string[] = [];
   #pool: CarrierPool | undefined;
+  /** Of the carrier that was dialled last, by whichever pool. */
+  #carrierNumber = 0;
   #member: Pick<RouterOrders, "privateKey" | "pin" | "invite"> | undefined;
   #server = "";
 
@@ -87,6 +88,7 @@ export class RouterShard implements Shard, Inlet {
       paths,
       health: this.#ways,
       otherRemote: remoteFor,
+      entries: this.#entries,
       clock,
       log,
     });
@@ -183,6 +185,8 @@ export class RouterShard implements Shard, Inlet {
       privateKey: createPrivateKey(orders.privateKey),
       invite: { id: Buffer.from(orders.invite.id, "hex"), secret: Buffer.from(orders.invite.secret, "hex") },
       pin: Buffer.from(orders.pin, "hex"),
+      entries: this.#entries,
+      nextNumber: () => ++this.#carrierNumber,
       resolve,
       bestWay: () => this.#subflows.best,
       lackingWays: () => this.#subflows.unused.map(({ way }) => way),

@@ -12,7 +12,7 @@ import type { Connection, Sockets } from "../linux/sockets.ts";
 import { Admission } from "../relay/admission.ts";
 import { budgetCells } from "../relay/budget.ts";
 import { Door } from "../relay/door.ts";
-import { BUFFER_BYTES } from "../relay/limits.ts";
+import { BUFFER_BYTES, LINES_A_MINUTE } from "../relay/limits.ts";
 import { ProbeResponder } from "../relay/proberesponder.ts";
 import { direct, serverContext, tlsAccept, type Secured } from "../relay/tls.ts";
 import { probeSecret } from "../wire/probe.ts";
@@ -33,9 +33,6 @@ export interface DataPlaneDeps {
   readonly wallClock: () => number;
   readonly tell: (event: DataMessage) => void;
 }
-
-/** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
-const LINES_A_MINUTE = 60;
 
 /** Brings a connection on which TLS is done to the shard of its session. */
 type Receive = (connection: Connection, secured: Secured, signal: AbortSignal) => Promise<void>;

@@ -13,7 +13,7 @@ import { WindowBudget } from "../relay/budget.ts";
 import type { Carrier } from "../relay/carrier.ts";
 import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
-import { BUFFER_BYTES, GRACE_BYTES, GRACE_MS, MAX_FLOWS } from "../relay/limits.ts";
+import { BUFFER_BYTES, GRACE_BYTES, GRACE_MS, LINES_A_MINUTE, MAX_FLOWS } from "../relay/limits.ts";
 import { Outbound } from "../relay/outbound.ts";
 import { ownAddresses } from "../relay/ownaddresses.ts";
 import { reportSession } from "../relay/report.ts";
@@ -32,9 +32,6 @@ export interface ServerShardDeps {
   /** A session is over; `key` as by `sessionKey`. */
   readonly onEnded?: (key: string) => void;
 }
-
-/** Of each kind: a scanner's whole visit can be read, and a day of scanning is 20 MB. */
-const LINES_A_MINUTE = 60;
 
 /** Sessions of routers with their carriers, and the flows on them to where they go. */
 export class ServerShard implements Shard {

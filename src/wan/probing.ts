@@ -1,3 +1,4 @@
+import { dropOldest } from "../base/oldest.ts";
 import { PathHealth } from "./health.ts";
 import { perMille } from "./lossmeter.ts";
 import { RoundTrip } from "./roundtrip.ts";
@@ -65,12 +66,7 @@ export class Probing {
     this.#waitingSince ??= now;
     this.#trials++;
     this.#outstanding.set(number, now);
-    if (this.#outstanding.size > MAX_OUTSTANDING) {
-      for (const oldest of this.#outstanding.keys()) {
-        this.#outstanding.delete(oldest);
-        break;
-      }
-    }
+    dropOldest(this.#outstanding, MAX_OUTSTANDING);
     return number;
   }
 

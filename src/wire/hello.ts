@@ -7,6 +7,8 @@ export const EXPORTER_LABEL = "EXPORTER-sennit-hello";
 export const EXPORTER_BYTES = 32;
 
 export const SESSION_ID_BYTES = 16;
+/** The part of it that comes first, and that all sessions of one data process of a router have in common. */
+export const PROCESS_BYTES = 8;
 export const ROUTER_KEY_BYTES = 32;
 export const INVITE_ID_BYTES = 8;
 export const INVITE_SECRET_BYTES = 24;
