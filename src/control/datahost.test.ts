@@ -96,6 +96,30 @@ describe("a data process", () => {
     expect(one.heard.at(-1)).toMatchObject({ report: { counts: { opened: 3 } } });
   });
 
+  test("answers what is asked while a report is made by one more report", async () => {
+    const one = await ordering();
+    const gate = Promise.withResolvers<void>();
+    const report = plane.report.bind(plane);
+    let asked = 0;
+    Object.assign(plane, {
+      report: async () => {
+        asked++;
+        await gate.promise;
+        return report();
+      },
+    });
+    for (let count = 0; count < 100; count++) one.lines.send({ type: "report?" });
+    await vi.waitFor(() => expect(asked).toBe(1), WAIT);
+    // What was said before is heard before.
+    one.lines.send({ type: "configure", orders: ordersWith(2) });
+    await answered(one, "configured");
+    gate.resolve();
+    await answered(one, "report", 2);
+    one.lines.send({ type: "report?" });
+    await answered(one, "report", 3);
+    expect(asked).toBe(3);
+  });
+
   test("is nobody's but its owner's", async () => {
     await control();
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -58,6 +58,10 @@ export class DataHost {
   /** While it drains: when that has to end. */
   #drainEnd: number | undefined;
   readonly #timers: (() => void)[] = [];
+  /** Who waits for a report that was not begun yet. */
+  #asking: JsonLines | undefined;
+  /** While reports are made. */
+  #reporting: Promise<void> | undefined;
   /** Orders are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -126,7 +130,8 @@ export class DataHost {
   #obey(control: JsonLines, message: OrderMessage): void {
     switch (message.type) {
       case "report?":
-        void this.#report(control);
+        this.#asking = control;
+        this.#reporting ??= this.#answer().finally(() => (this.#reporting = undefined));
         return;
       case "stop":
         this.stop();
@@ -142,13 +147,22 @@ export class DataHost {
     }
   }
 
-  async #report(control: JsonLines): Promise<void> {
-    try {
-      control.send({ type: "report", report: await this.#plane.report() });
-    } catch (error) {
-      // A part that is ending, or has failed, reports no more; whoever watches it acts on that.
-      this.#options.log.warn({ why: messageOf(error) }, "no report");
+  /** One report at a time; what is asked meanwhile is answered by one more, which tells of everything up to then. */
+  async #answer(): Promise<void> {
+    for (let control = this.#takeAsking(); control !== undefined; control = this.#takeAsking()) {
+      try {
+        control.send({ type: "report", report: await this.#plane.report() });
+      } catch (error) {
+        // A part that is ending, or has failed, reports no more; whoever watches it acts on that.
+        this.#options.log.warn({ why: messageOf(error) }, "no report");
+      }
     }
+  }
+
+  #takeAsking(): JsonLines | undefined {
+    const control = this.#asking;
+    this.#asking = undefined;
+    return control;
   }
 
   #onLost(control: JsonLines): void {

@@ -1,5 +1,8 @@
 import type { DataProcess } from "./dataprocess.ts";
 
+/** When control goes on as what is installed now: time for the answer to the request that asked for it (ms). */
+export const GO_ON_AFTER_MS = 100;
+
 /** An heir takes over within seconds: after so long (ms), something keeps it from that. */
 const HEIR_WAITS_MS = 15_000;
 

@@ -7,6 +7,7 @@ import { VERSION } from "../base/version.ts";
 import type { RouterConfig } from "../config/router.ts";
 import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
+import { GO_ON_AFTER_MS } from "../control/handover.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { observe, Observer } from "../control/observer.ts";
@@ -45,8 +46,6 @@ export interface RouterControlDeps {
 
 /** Milliseconds between looks at the devices' byte counters. */
 const COUNT_EVERY_MS = 1000;
-/** Time for the answer to the request that asked for it (ms). */
-const GO_ON_AFTER_MS = 100;
 
 type Problems = StatusReport["problems"];
 

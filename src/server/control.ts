@@ -12,7 +12,7 @@ import { VERSION } from "../base/version.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
-import { handOverProblems } from "../control/handover.ts";
+import { GO_ON_AFTER_MS, handOverProblems } from "../control/handover.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { usualWorkers } from "../control/shard.ts";
@@ -30,9 +30,6 @@ export interface ServerControlDeps {
   readonly clock: Clock;
   readonly log: Log;
 }
-
-/** Time for the answer to the request that asked for it (ms). */
-const GO_ON_AFTER_MS = 100;
 
 /** The server's control process: guest list, kernel settings, API. Traffic does not pass here. */
 export class ServerControl {
