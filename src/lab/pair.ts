@@ -30,6 +30,8 @@ export interface PairOptions {
 /** How long both may take to be up and bonded (ms). */
 const UP_LIMIT_MS = 20_000;
 const LOOK_EVERY_MS = 50;
+/** A command of the program: an emulated processor takes 20 s to read it for the first time. */
+const COMMAND_MS = 60_000;
 
 /** A Sennit router and its server at work in a lab, started as a user would start them: config files, invite, join, run. */
 export class Pair {
@@ -85,7 +87,10 @@ export class Pair {
   /** Runs a command of Sennit's on the host of that role, with its config file, to its end; the output. */
   async sennit(role: Role, args: readonly string[], input?: string): Promise<string> {
     const argv = this.#argv(...args, "--config", this.configFile(role));
-    const { stdout } = await this.lab.exec(role)(argv, input === undefined ? {} : { input });
+    const { stdout } = await this.lab.exec(role)(argv, {
+      timeoutMs: COMMAND_MS,
+      ...(input !== undefined && { input }),
+    });
     return stdout;
   }
 

@@ -72,13 +72,13 @@ function prepareDial(fd: number, options: DialOptions, remoteAddress: string): v
   if (options.mark !== undefined) setInt(fd, SO_MARK, options.mark);
   if (options.tos !== undefined)
     setInt(fd, familyOf(remoteAddress) === 4 ? IP_TOS : IPV6_TCLASS, options.tos);
-  if (options.notSentLowat !== undefined) setInt(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
+  if (options.notSentLowat !== undefined) setWhereKnown(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
   if (options.keepAliveIdleMs !== undefined) {
     const seconds = Math.max(1, Math.floor(options.keepAliveIdleMs / 1000));
     setInt(fd, SO_KEEPALIVE, 1);
-    setInt(fd, TCP_KEEPIDLE, seconds);
+    setWhereKnown(fd, TCP_KEEPIDLE, seconds);
     // When one probe is lost, the kernel's default of 75 s until the next may be longer than the NAT remembers.
-    setInt(fd, TCP_KEEPINTVL, seconds);
+    setWhereKnown(fd, TCP_KEEPINTVL, seconds);
   }
   if (options.localAddress !== undefined) {
     const local = normalAddress(options.localAddress);
@@ -86,7 +86,7 @@ function prepareDial(fd: number, options: DialOptions, remoteAddress: string): v
       throw socketError("EAFNOSUPPORT", `connect ${local} to ${remoteAddress}`);
     }
     // The port is then chosen by connect(2), unique per destination: 28,000 connections to each, not in all.
-    if (options.localPort === undefined) setInt(fd, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (options.localPort === undefined) setWhereKnown(fd, IP_BIND_ADDRESS_NO_PORT, 1);
     bindTo(fd, { address: local, port: options.localPort ?? 0 });
   }
 }
@@ -99,7 +99,7 @@ export function openListenSocket(options: ListenOptions): number {
     if (options.shared === true) setInt(fd, SO_REUSEPORT, 1);
     // One bit for both families: the kernel keeps it in the socket, not in the address family's part.
     if (options.transparent === true) setInt(fd, IP_TRANSPARENT, 1);
-    if (options.notSentLowat !== undefined) setInt(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
+    if (options.notSentLowat !== undefined) setWhereKnown(fd, TCP_NOTSENT_LOWAT, options.notSentLowat);
     bindTo(fd, options.local);
   });
 }
@@ -175,6 +175,18 @@ function openSocket(transport: Transport, prepare: (fd: number) => void): number
 function bindTo(fd: number, local: Endpoint, sockaddr = encodeSockaddr(local)): void {
   if (libc.bind(fd, sockaddr, sockaddr.length) < 0) {
     throw socketError(errnoName(lastErrno()), `bind ${local.address} port ${local.port}`);
+  }
+}
+
+/**
+ * What is better with it, and works without: MPTCP sockets learned some options of TCP late (net/mptcp/sockopt.c; 6.1 has
+ * none of those that this is called for).
+ */
+function setWhereKnown(fd: number, option: Option, value: number): void {
+  try {
+    setInt(fd, option, value);
+  } catch (error) {
+    if (!(error instanceof SennitError && error.code === "EOPNOTSUPP")) throw error;
   }
 }
 

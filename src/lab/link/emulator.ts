@@ -11,8 +11,8 @@ export interface EmulatorOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The loop looks up every 20 ms; this long means it is stuck or dead. */
-const COMMIT_TIMEOUT_MS = 5_000;
+/** The loop looks up every 20 ms, but an emulated processor takes seconds to start it; this long means it is stuck or dead. */
+const COMMIT_TIMEOUT_MS = 30_000;
 
 /** Carries the frames of a lab's emulated links in a thread of its own. */
 export class Emulator {

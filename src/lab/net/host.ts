@@ -5,7 +5,15 @@ import { createSysctl } from "../../linux/sysctl.ts";
 import type { AddressRange } from "../topology/addresses.ts";
 import type { HostSpec } from "../topology/schema.ts";
 import { NatBox } from "./natbox.ts";
-import { deviceLines, holeRules, readdressLines, routeLines, stripRules, sysctlsOf } from "./render.ts";
+import {
+  deviceLines,
+  holeRules,
+  readdressLines,
+  routeLines,
+  stripRules,
+  natSysctlsOf,
+  sysctlsOf,
+} from "./render.ts";
 
 /** One host of a running lab: a network namespace and the tools run in it. */
 export class LabHost {
@@ -31,14 +39,14 @@ export class LabHost {
 
   /** To be called before there are devices. */
   prepare(): void {
-    const sysctl = createSysctl(this.netns);
-    for (const [key, value] of Object.entries(sysctlsOf(this.spec))) sysctl.set(key, value);
+    this.#set(sysctlsOf(this.spec));
   }
 
   /** Addresses, routes, address translation. */
   async configure(): Promise<void> {
     await this.#ip(deviceLines(this.spec));
     await this.restartNat();
+    if (this.nat !== undefined) this.#set(natSysctlsOf(this.nat.spec));
   }
 
   /** All mappings are gone, as after a reboot, and it is a NAT of the kind that was asked for last. */
@@ -93,6 +101,11 @@ export class LabHost {
   #outsideAddress(device: string): string {
     const first = (this.spec.interfaces[device] ?? []).find(({ family }) => family === 4)?.first;
     return this.#readdressed.get(device) ?? first ?? "";
+  }
+
+  #set(sysctls: Readonly<Record<string, string>>): void {
+    const sysctl = createSysctl(this.netns);
+    for (const [key, value] of Object.entries(sysctls)) sysctl.set(key, value);
   }
 
   async #ip(lines: string): Promise<void> {

@@ -5,6 +5,7 @@ import {
   cableLine,
   deviceLines,
   holeRules,
+  natSysctlsOf,
   readdressLines,
   routeLines,
   stripRules,
@@ -62,9 +63,9 @@ test("a cable", () => {
   );
 });
 
-test("settings: only who forwards forwards, only a NAT box times mappings out", () => {
-  expect(sysctlsOf(box)).toMatchObject({
-    "net/ipv4/ip_forward": "1",
+test("settings: only who forwards forwards, and a NAT box times mappings out", () => {
+  expect(sysctlsOf(box)).toMatchObject({ "net/ipv4/ip_forward": "1" });
+  expect(natSysctlsOf(box.nat ?? never())).toMatchObject({
     "net/netfilter/nf_conntrack_udp_timeout": "90",
     "net/netfilter/nf_conntrack_udp_timeout_stream": "90",
     "net/netfilter/nf_conntrack_tcp_timeout_established": "3600",

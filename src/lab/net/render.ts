@@ -34,11 +34,11 @@ export function sysctlsOf(host: HostSpec): Readonly<Record<string, string>> {
     "net/ipv6/conf/all/keep_addr_on_down": "1",
     "net/ipv6/conf/default/keep_addr_on_down": "1",
     ...(forwards ? { "net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1" } : {}),
-    ...(host.nat === undefined ? {} : natSysctls(host.nat)),
   };
 }
 
-function natSysctls({ tcp, udp }: NatSpec): Readonly<Record<string, string>> {
+/** Those of a NAT box, which are there once its rules are: these load the kernel's connection tracking. */
+export function natSysctlsOf({ tcp, udp }: NatSpec): Readonly<Record<string, string>> {
   const seconds = (ms: number): string => String(Math.max(1, Math.round(ms / 1000)));
   return {
     // What comes in the middle of a TCP connection unknown to the NAT is invalid, and dropped: as cheap boxes do.
