@@ -60,8 +60,7 @@ export class DataHost {
   readonly #timers: (() => void)[] = [];
   /** Who waits for a report that was not begun yet. */
   #asking: JsonLines | undefined;
-  /** While reports are made. */
-  #reporting: Promise<void> | undefined;
+  #reporting = false;
   /** Orders are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -131,7 +130,7 @@ export class DataHost {
     switch (message.type) {
       case "report?":
         this.#asking = control;
-        this.#reporting ??= this.#answer().finally(() => (this.#reporting = undefined));
+        if (!this.#reporting) void this.#answer();
         return;
       case "stop":
         this.stop();
@@ -149,6 +148,7 @@ export class DataHost {
 
   /** One report at a time; what is asked meanwhile is answered by one more, which tells of everything up to then. */
   async #answer(): Promise<void> {
+    this.#reporting = true;
     for (let control = this.#takeAsking(); control !== undefined; control = this.#takeAsking()) {
       try {
         control.send({ type: "report", report: await this.#plane.report() });
@@ -157,6 +157,7 @@ export class DataHost {
         this.#options.log.warn({ why: messageOf(error) }, "no report");
       }
     }
+    this.#reporting = false;
   }
 
   #takeAsking(): JsonLines | undefined {

@@ -40,7 +40,7 @@ function orders(changes: Partial<RouterOrders>): RouterOrders {
   const { key } = door.router;
   return {
     ...(ordersWith(2) as RouterOrders),
-    privateKey: key.export({ format: "pem", type: "pkcs8" }).toString(),
+    privateKey: key.export({ format: "pem", type: "pkcs8" }),
     pin: PIN.toString("hex"),
     endpoints: [{ host: SERVER.address, port: SERVER.port }],
     ways: [FIBRE],
