@@ -37,10 +37,16 @@ export class FakeKernel {
 
   /** A device that is up, with carrier and these addresses ("10.1.0.2/24"). */
   addDevice(name: string, ...addresses: readonly string[]): void {
+    const kind = name === "lo" ? undefined : "veth";
+    const index = this.#links.length + 1;
     this.#links.push({
       name,
-      index: this.#links.length + 1,
-      kind: name === "lo" ? undefined : "veth",
+      index,
+      kind,
+      ...(kind !== undefined && {
+        driver: kind,
+        mac: `02:00:00:00:00:${index.toString(16).padStart(2, "0")}`,
+      }),
       up: true,
       carrier: true,
       mtu: name === "lo" ? 65_536 : 1500,
