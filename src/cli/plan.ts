@@ -63,9 +63,8 @@ export async function refuseOtherFile(client: Client, file: string): Promise<voi
 async function planAlone(config: RouterConfig): Promise<Plan> {
   const { ip, reconciler } = openKernel(config.directories.run, createLog({ name: "plan", level: "error" }));
   const serverAddresses = await knownServer(config);
-  const observed = await observe(ip);
-  const intent = routerIntent(config, { ports: null, serverAddresses, links: observed.links });
-  return planOf(await reconciler.preview(planRouter(intent, observed)));
+  const intent = routerIntent(config, { ports: null, serverAddresses });
+  return planOf(await reconciler.preview(planRouter(intent, await observe(ip))));
 }
 
 /** Nothing, where the router belongs to no server yet. */

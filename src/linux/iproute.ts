@@ -24,12 +24,6 @@ export interface Link {
   /** The cable is in (IFF_LOWER_UP). */
   readonly carrier: boolean;
   readonly mtu: number;
-  /** "8c:16:45:00:00:01", the one it was made with where it has another now; undefined where it has none. */
-  readonly mac?: string;
-  /** The kernel's driver, "e1000e"; the kind of a virtual device. */
-  readonly driver?: string;
-  /** Number of the VLAN (802.1Q) whose end it is. */
-  readonly vlan?: number;
   readonly addresses: readonly Address[];
 }
 

@@ -40,37 +40,21 @@ const linkSchema = z
     ifname: z.string(),
     flags: z.array(z.string()),
     mtu: z.int(),
-    link_type: z.string().optional(),
-    address: z.string().optional(),
-    permaddr: z.string().optional(),
-    /** Where the hardware is: names of a bus and of a device on it. */
-    parentbus: z.string().optional(),
-    parentdev: z.string().optional(),
-    linkinfo: z
-      .object({
-        info_kind: z.string().optional(),
-        info_data: z.object({ id: z.int().optional() }).optional().catch(undefined),
-      })
-      .optional(),
+    linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
     // `ip` prints an empty object where an address was removed while it was listing.
     addr_info: z
       .array(z.unknown())
       .transform((entries) => entries.filter(isFilled))
       .pipe(z.array(addressSchema)),
   })
-  .transform((raw) => ({
+  .transform((raw): Link => ({
     name: raw.ifname,
     index: raw.ifindex,
     kind: raw.linkinfo?.info_kind,
     up: raw.flags.includes("UP"),
     carrier: raw.flags.includes("LOWER_UP"),
     mtu: raw.mtu,
-    ...compact({
-      mac: raw.link_type === "ether" ? (raw.permaddr ?? raw.address) : undefined,
-      vlan: raw.linkinfo?.info_kind === "vlan" ? raw.linkinfo.info_data?.id : undefined,
-    }),
     addresses: raw.addr_info,
-    hardware: { bus: raw.parentbus, device: raw.parentdev },
   }));
 
 const ruleSchema = z
@@ -120,19 +104,10 @@ const routeSchema = z.object({
 
 const RT_TABLE_MAIN = 254;
 
-/** `driverOf` knows which driver a device on a bus has. */
-export function parseLinks(
-  json: string,
-  driverOf: (bus: string, device: string) => string | undefined = () => undefined,
-): readonly Link[] {
+export function parseLinks(json: string): readonly Link[] {
   return parse("ip address", z.array(z.unknown()), json)
     .filter(isFilled)
-    .map((entry) => {
-      const { hardware, ...link } = check("ip address", linkSchema, entry);
-      const { bus, device } = hardware;
-      const driver = link.kind ?? (bus && device && driverOf(bus, device));
-      return { ...link, ...(driver !== undefined && { driver }) };
-    });
+    .map((entry) => check("ip address", linkSchema, entry));
 }
 
 export function parseRules(json: string, family: Family): readonly Rule[] {

@@ -1,5 +1,3 @@
-import { readlinkSync } from "node:fs";
-import { basename } from "node:path";
 import { messageOf, SennitError } from "../base/errors.ts";
 import type { Exec, ExecResult } from "./exec.ts";
 import {
@@ -29,7 +27,7 @@ export function createIpRoute(exec: Exec): IpRoute {
     return (await Promise.all(parts)).flat();
   };
   return {
-    links: async () => parseLinks(await show("-d", "-j", "address", "show"), driverOf),
+    links: async () => parseLinks(await show("-d", "-j", "address", "show")),
     rules: () => both<Rule>(parseRules, "rule", "show"),
     routes: () => both<Route>(parseRoutes, "route", "show", "table", "all"),
     limits: async () => parseLimits(await show("mptcp", "limits", "show")),
@@ -39,18 +37,6 @@ export function createIpRoute(exec: Exec): IpRoute {
       return failures;
     },
   };
-}
-
-/** The driver that a device on a bus is bound to. By its bus, since /sys/class/net shows one network namespace alone. */
-function driverOf(bus: string, device: string): string | undefined {
-  // Names of the kernel's own, which end up in a path here.
-  if (![bus, device].every((name) => /^[\w.:-]+$/.test(name))) return undefined;
-  try {
-    return basename(readlinkSync(`/sys/bus/${bus}/devices/${device}/driver`));
-  } catch {
-    // Not bound to any, or just gone.
-    return undefined;
-  }
 }
 
 interface Batch {

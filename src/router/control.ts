@@ -26,7 +26,7 @@ import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { troublesOf } from "./troubles.ts";
-import { matchProblems, wanOfAddress, wanStatus } from "./wans.ts";
+import { wanOfAddress, wanStatus } from "./wans.ts";
 import { WanSupervisor } from "./wansupervisor.ts";
 
 export interface RouterControlDeps {
@@ -180,11 +180,9 @@ export class RouterControl {
       rates: this.#rates,
     };
     const wans = wanStatus(this.#intent(), this.#observed, figures, now);
-    const { config } = this.#deps;
-    const { onFailure } = config.relay;
+    const { onFailure } = this.#deps.config.relay;
     const troubles = troublesOf({ wans, data, report, onFailure });
-    const unmatched = matchProblems(config, this.#observed?.links ?? []);
-    const problems = [...this.#adjuster.problems, ...unmatched, ...troubles, ...bondingProblems(report)];
+    const problems = [...this.#adjuster.problems, ...troubles, ...bondingProblems(report)];
     return {
       role: "router",
       version: VERSION,
@@ -215,8 +213,7 @@ export class RouterControl {
   }
 
   #intent(config = this.#deps.config): RouterIntent {
-    const { serverAddresses } = this.#deps;
-    return routerIntent(config, { ports: this.#ports, serverAddresses, links: this.#observed?.links ?? [] });
+    return routerIntent(config, { ports: this.#ports, serverAddresses: this.#deps.serverAddresses });
   }
 
   /** The ways that can carry now. */

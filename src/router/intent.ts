@@ -1,6 +1,5 @@
 import type { RouterConfig } from "../config/router.ts";
 import type { DataReport } from "../control/messages.ts";
-import type { Link } from "../linux/iproute.ts";
 import type { RouterIntent } from "../netplan/model.ts";
 import { wanIntents } from "./wans.ts";
 
@@ -9,18 +8,13 @@ export interface IntentFacts {
   readonly ports: DataReport["intercepting"];
   /** The server's, as far as they are known. */
   readonly serverAddresses: readonly string[];
-  /** The devices that there are. */
-  readonly links: readonly Link[];
 }
 
 /** What a config wants of the kernel. */
-export function routerIntent(
-  config: RouterConfig,
-  { ports, serverAddresses, links }: IntentFacts,
-): RouterIntent {
+export function routerIntent(config: RouterConfig, { ports, serverAddresses }: IntentFacts): RouterIntent {
   return {
     lan: config.lan.interfaces,
-    wans: wanIntents(config, links),
+    wans: wanIntents(config),
     relayPorts: { inet: ports?.v4, inet6: ports?.v6 },
     serverAddresses,
     onFailure: config.relay.onFailure,

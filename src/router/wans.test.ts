@@ -6,14 +6,7 @@ import type { Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths } from "../netplan/paths.ts";
 import type { WayFigures } from "../wan/figures.ts";
 import { newWan, type WanState } from "../wan/supervisor.ts";
-import {
-  deviceTrouble,
-  matchProblems,
-  type WanFigures,
-  wanIntents,
-  wanOfAddress,
-  wanStatus,
-} from "./wans.ts";
+import { deviceTrouble, type WanFigures, wanIntents, wanOfAddress, wanStatus } from "./wans.ts";
 
 const CONFIG = `
 version: 1
@@ -55,7 +48,7 @@ const defaultRoute = (device: string, gateway: string): Route => ({
 
 const intent: RouterIntent = {
   lan: ["lan0"],
-  wans: wanIntents(parseRouterConfig(CONFIG, "test.yaml"), []),
+  wans: wanIntents(parseRouterConfig(CONFIG, "test.yaml")),
   relayPorts: { inet: undefined, inet6: undefined },
   serverAddresses: [],
   onFailure: "open",
@@ -142,30 +135,5 @@ describe("WANs", () => {
     const { paths } = usablePaths(intent, ALL);
     expect(wanOfAddress(paths, "10.9.0.2")).toBe("lte");
     expect(wanOfAddress(paths, "192.0.2.77")).toBeNull();
-  });
-});
-
-describe("a WAN that names no device", () => {
-  const config = parseRouterConfig(
-    `version: 1
-lan: { interfaces: [lan0] }
-wans: { fibre: { interface: eth1 }, lte: { match: { driver: cdc_ether } } }`,
-    "test.yaml",
-  );
-  const [eth, usb] = [link("eth1", { driver: "e1000e" }), link("usb0", { driver: "cdc_ether" })];
-  const devices = (links: readonly Link[]) => wanIntents(config, links).map(({ device }) => device);
-
-  test("has the one that fits", () => {
-    expect(devices([eth, usb])).toEqual(["eth1", "usb0"]);
-    expect(matchProblems(config, [eth, usb])).toEqual([]);
-  });
-
-  test("has none where several fit, or none, and says so", () => {
-    const other = link("usb1", { driver: "cdc_ether" });
-    expect(devices([eth, usb, other])[1]).not.toMatch(/^[a-z]/);
-    expect(matchProblems(config, [eth, usb, other])).toMatchObject([
-      { code: "wan-no-match", message: "WAN lte: usb0 and usb1 fit its `match`" },
-    ]);
-    expect(matchProblems(config, [eth])).toMatchObject([{ message: "WAN lte: no device fits its `match`" }]);
   });
 });

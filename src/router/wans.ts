@@ -1,57 +1,23 @@
-import type { StatusReport, Traffic, WanStatus } from "../api/status.ts";
+import type { Traffic, WanStatus } from "../api/status.ts";
 import { directed } from "../api/trafficview.ts";
 import type { RouterConfig } from "../config/router.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { DeviceCounter } from "../linux/counters.ts";
-import type { Link } from "../linux/iproute.ts";
-import { matchDevice } from "../netplan/match.ts";
 import type { Observations, RouterIntent, WanIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { perMille } from "../wan/lossmeter.ts";
 import type { WanState } from "../wan/supervisor.ts";
 import type { DeviceTrouble } from "../wan/wansight.ts";
 
-/** The WANs of the config as a plan wants them, in the file's order; `links` are the devices that there are. */
-export function wanIntents(config: RouterConfig, links: readonly Link[]): readonly WanIntent[] {
-  const found = matchedDevices(config, links);
-  return Object.entries(config.wans).map(([name, wan], index) => ({
+/** The WANs of the config as a plan wants them, in the file's order. */
+export function wanIntents(config: RouterConfig): readonly WanIntent[] {
+  return Object.entries(config.wans).map(([name, wan]) => ({
     name,
-    device: wan.interface ?? found.get(name)?.device ?? nobodysDevice(index),
+    device: wan.interface ?? name,
     role: wan.role,
     ...(wan.gateway !== undefined && { gateway: wan.gateway }),
   }));
-}
-
-/** A name that no device has which a config can name: stands for the device of a WAN that has none. */
-const nobodysDevice = (index: number): string => `-${index}`;
-
-/** What was found for WANs that name no device. */
-function matchedDevices(
-  { lan, wans }: RouterConfig,
-  links: readonly Link[],
-): ReadonlyMap<string, ReturnType<typeof matchDevice>> {
-  const named = Object.values(wans).flatMap((wan) => wan.interface ?? []);
-  const taken = new Set([...lan.interfaces, ...named]);
-  const found = new Map<string, ReturnType<typeof matchDevice>>();
-  for (const [name, { match }] of Object.entries(wans)) {
-    if (match === undefined) continue;
-    const result = matchDevice(match, links, taken);
-    found.set(name, result);
-    if (result.device !== undefined) taken.add(result.device);
-  }
-  return found;
-}
-
-/** WANs for which not one device was found, for the status. */
-export function matchProblems(config: RouterConfig, links: readonly Link[]): StatusReport["problems"] {
-  return [...matchedDevices(config, links)].flatMap(([name, found]) => {
-    if (found.device !== undefined) return [];
-    const { candidates } = found;
-    const what = candidates.length === 0 ? "no device fits" : `${candidates.join(" and ")} fit`;
-    const remedy = "`ip -d link` shows what devices there are: say more, or name one by `interface`";
-    return [{ code: "wan-no-match", message: `WAN ${name}: ${what} its \`match\``, remedy }];
-  });
 }
 
 /** What the status says of WANs, beside what is observed. */

@@ -37,16 +37,10 @@ export class FakeKernel {
 
   /** A device that is up, with carrier and these addresses ("10.1.0.2/24"). */
   addDevice(name: string, ...addresses: readonly string[]): void {
-    const kind = name === "lo" ? undefined : "veth";
-    const index = this.#links.length + 1;
     this.#links.push({
       name,
-      index,
-      kind,
-      ...(kind !== undefined && {
-        driver: kind,
-        mac: `02:00:00:00:00:${index.toString(16).padStart(2, "0")}`,
-      }),
+      index: this.#links.length + 1,
+      kind: name === "lo" ? undefined : "veth",
       up: true,
       carrier: true,
       mtu: name === "lo" ? 65_536 : 1500,
