@@ -86,8 +86,8 @@ export class Subflows {
       const way = this.#ways.find(({ localAddress }) => localAddress === address);
       if (way === undefined) continue;
       if (verdict === Verdict.DEAD) known.condemn(way.localAddress);
-      else if (verdict === Verdict.SUSPECT)
-        this.#options.health.of(way).tcp.suspected(this.#options.clock.now());
+      // Probes tell soon whether it is the whole way.
+      this.#options.health.of(way).doubt(this.#options.clock.now());
     }
     // For all: whoever has something to send is not to try it there. At once, but no more often than at every tick: to
     // look takes longer than to be told to.

@@ -22,7 +22,8 @@ const LOSSY_PER_MILLE = 20;
 export function lifeOf(sight: WanSight): Life {
   const { ackedMs = Infinity, way, check, gatewayAnswers, heardElsewhere } = sight;
   if (ackedMs < JUST_ACKED_MS || isHeard(way)) return { is: "alive" };
-  const silence = way?.health === "dead" ? serverSilent(way.heardMs) : undefined;
+  const known = way !== undefined && way.health !== "unknown";
+  const silence = known ? serverSilent(way.heardMs) : undefined;
   if (check?.answered === true) {
     if (silence === undefined) return { is: "alive" };
     return { is: "alive", why: `${silence}, ${check.what} answers` };
@@ -37,10 +38,10 @@ export function lifeOf(sight: WanSight): Life {
 /** Whether answers come, be it that connections are dead. Where some are always missing, only a long run of them counts. */
 function isHeard(way: WanSight["way"]): boolean {
   if (way === undefined || way.health === "unknown" || way.heardMs === null) return false;
-  if (way.health !== "dead") return true;
-  if (way.probes !== "up" && way.probes !== "suspect") return false;
-  const { loss, rttMs, jitterMs, heardMs, unanswered } = way;
-  if (perMille(loss) >= LOSSY_PER_MILLE) return unanswered < credibleRun(mostLoss(loss));
+  const { tcp, probes, loss, rttMs, jitterMs, heardMs, unanswered } = way;
+  if (tcp === "dead" && (probes === "dead" || probes === "unknown")) return false;
+  if (tcp !== "dead" && probes !== "dead") return true;
+  if (tcp === "dead" && perMille(loss) >= LOSSY_PER_MILLE) return unanswered < credibleRun(mostLoss(loss));
   return heardMs < patienceMs({ rttMs: rttMs ?? undefined, jitterMs: jitterMs ?? undefined, loss: 0 });
 }
 

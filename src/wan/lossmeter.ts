@@ -38,7 +38,7 @@ export const perMille = ({ probes, lost }: Loss): number =>
 
 /** Fewer probes tell little: one that is lost of the first two is no loss of a half. */
 const LEAST_PROBES = 32;
-/** Standard deviations that the share may be larger than what was counted. */
+/** Standard deviations that the share may differ from what was counted. */
 const DOUBT = 2;
 
 /** The share that a line may lose at most, going by what was counted: a run of losses is to be judged by that. */
@@ -46,4 +46,11 @@ export function mostLoss({ probes, lost }: Loss): number {
   const of = Math.max(LEAST_PROBES, probes);
   const share = lost / of;
   return share + DOUBT * Math.sqrt((share * (1 - share)) / of);
+}
+
+/** The per mille that a line loses at least, going by what was counted. */
+export function leastLoss({ probes, lost }: Loss): number {
+  if (probes === 0) return 0;
+  const share = lost / probes;
+  return 1000 * (share - DOUBT * Math.sqrt((share * (1 - share)) / probes));
 }

@@ -12,14 +12,16 @@ const IDLE_MS = 20_000;
 /** Each tick of the caller while in doubt (ms), so that some round trips later it is over. */
 const DOUBT_MS = 50;
 /**
- * A loss was seen: asked so often (DOUBT_MS) for so long that a share of it is known, and this at most once in so long
- * (ms): 8 KB each time. A line that turns out to lose some is asked more often than others, to follow what it loses.
+ * A loss was seen within so long (ms): asked in a burst (DOUBT_MS), so that a share of it is known within seconds. What
+ * that may cost on end: so many probes at a time, and so many more each second, 90 bytes each.
  */
 const SURVEY_MS = 4000;
-const SURVEY_EVERY_MS = 60_000;
-const LOSSY_MS = 1000;
+const SURVEY_PROBES = 160;
+const SURVEY_PER_S = 1;
+/** A line that is known to lose some is asked more often than others (ms), to follow what it loses and to see it die. */
+const LOSSY_MS = 500;
 const LOSSY_PER_MILLE = 20;
-/** Where probes are answered though connections are dead, both are doubtful for so long (ms). */
+/** Where probes are answered though connections are in doubt or dead, they are asked as hard as can be for so long (ms). */
 const DISPUTED_MS = 10_000;
 /** Since when it is dead (ms), and how often it is asked then (ms): a return is seen at once, and months cost little. */
 const DEAD_MS = [
@@ -45,7 +47,9 @@ export class Probing {
   /** Of those sent since the last answer: when the first was, and how many. */
   #waitingSince: number | undefined;
   #trials = 0;
-  #surveyedAt = -Infinity;
+  #lossAt = -Infinity;
+  /** Probes that may yet be spent on a survey, as of when the last one was sent. */
+  #credit = SURVEY_PROBES;
 
   /** Whether any was ever answered: else their silence says nothing. */
   get proven(): boolean {
@@ -57,11 +61,14 @@ export class Probing {
     return this.#trials;
   }
 
-  /** The number of the probe to send now, if one is due. `deadSince`: since when the path is known to be dead, by whatever. */
-  due(now: number, urgency: Urgency, deadSince: number): number | undefined {
+  /** The number of the probe to send now, if one is due. `since`: since when there is that urgency. */
+  due(now: number, urgency: Urgency, since: number): number | undefined {
     if (this.proven) this.#judge(now);
-    if (now - this.#sentAt < this.#pauseMs(now, urgency, deadSince)) return undefined;
+    if (now - this.#sentAt < this.#pauseMs(now, urgency, since)) return undefined;
     const number = ++this.#sent;
+    const regained = this.#sentAt === -Infinity ? 0 : ((now - this.#sentAt) * SURVEY_PER_S) / 1000;
+    this.#credit = Math.min(SURVEY_PROBES, this.#credit + regained);
+    if (this.#surveys(now)) this.#credit--;
     this.#sentAt = now;
     this.#waitingSince ??= now;
     this.#trials++;
@@ -80,16 +87,13 @@ export class Probing {
     for (const earlier of this.#outstanding.keys()) {
       if (earlier > number) break;
       this.#outstanding.delete(earlier);
-      if (earlier < number && worked) this.#lost(now);
+      if (earlier === number || !worked) continue;
+      this.line.lost(now);
+      this.#lossAt = now;
     }
     this.#waitingSince = undefined;
     this.#trials = 0;
     return true;
-  }
-
-  #lost(now: number): void {
-    this.line.lost(now);
-    if (now - this.#surveyedAt >= SURVEY_EVERY_MS) this.#surveyedAt = now;
   }
 
   #judge(now: number): void {
@@ -99,16 +103,23 @@ export class Probing {
     if (judgement === "dead") this.health.lost(now, patienceMs(this.line));
   }
 
-  #pauseMs(now: number, urgency: Urgency, deadSince: number): number {
+  #pauseMs(now: number, urgency: Urgency, since: number): number {
     if (!this.proven) {
       const trying = this.#sent < UNPROVEN_TRIES || urgency === "dead";
       return trying ? UNPROVEN_FIRST_MS : UNPROVEN_MS;
     }
-    const forMs = now - Math.max(deadSince, this.#waitingSince ?? -Infinity);
-    if (this.health.state === "dead" || (urgency === "dead" && now - deadSince >= DISPUTED_MS))
+    const { state } = this.health;
+    const disputed = state !== "dead" && urgency !== "idle" && now - since < DISPUTED_MS;
+    if (disputed || state === "suspect") return DOUBT_MS;
+    if (state === "dead" || urgency === "dead") {
+      const forMs = now - Math.max(since, this.#waitingSince ?? -Infinity);
       return DEAD_MS.findLast(([from]) => forMs >= from)?.[1] ?? DOUBT_MS;
-    if (this.health.state === "suspect" || urgency !== "idle" || now - this.#surveyedAt < SURVEY_MS)
-      return DOUBT_MS;
+    }
+    if (this.#surveys(now)) return DOUBT_MS;
     return perMille(this.line.counted) >= LOSSY_PER_MILLE ? LOSSY_MS : IDLE_MS;
+  }
+
+  #surveys(now: number): boolean {
+    return now - this.#lossAt < SURVEY_MS && this.#credit >= 1;
   }
 }

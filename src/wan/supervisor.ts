@@ -1,5 +1,5 @@
 import { lifeOf } from "./life.ts";
-import { perMille } from "./lossmeter.ts";
+import { leastLoss, perMille } from "./lossmeter.ts";
 import { type Thresholds, USUAL } from "./thresholds.ts";
 import type { DeviceTrouble, WanSight } from "./wansight.ts";
 
@@ -156,11 +156,10 @@ function measure(before: WanState, sight: WanSight, now: number, limits: Thresho
     rate >= limits.busyRate &&
     rttMs >= Math.max(limits.busyTimes * leastRttMs, leastRttMs + limits.busyMs);
   const queued = latch(before.queued, queueing, now, limits.busyAfterMs, limits.calmAfterMs);
-  const { probes, lost } = way?.loss ?? { probes: 0, lost: 0 };
-  const share = perMille({ probes, lost });
-  const losing =
-    share >= (before.lossy.on ? limits.wellPerMille : limits.degradedPerMille) &&
-    (before.lossy.on || (probes >= limits.leastProbes && lost >= limits.leastLost));
+  const loss = way?.loss ?? { probes: 0, lost: 0 };
+  const losing = before.lossy.on
+    ? perMille(loss) >= limits.wellPerMille
+    : leastLoss(loss) >= limits.degradedPerMille && loss.lost >= limits.leastLost;
   const lossy = latch(before.lossy, losing, now, limits.degradedAfterMs, limits.wellAfterMs);
   const blocked = way?.tcp === "dead" && (way.probes === "up" || way.probes === "suspect");
   return { leastRttMs, queued, lossy, blockedSince: blocked ? (before.blockedSince ?? now) : undefined };

@@ -3,8 +3,7 @@ export interface Thresholds {
   /** Lost of a thousand from which on it is degraded, and below which it is no longer. */
   readonly degradedPerMille: number;
   readonly wellPerMille: number;
-  /** Fewer probes, or fewer lost ones, tell no share. */
-  readonly leastProbes: number;
+  /** Fewer lost probes tell no share. */
   readonly leastLost: number;
   readonly degradedAfterMs: number;
   readonly wellAfterMs: number;
@@ -24,8 +23,7 @@ export const USUAL: Thresholds = {
   // Calls suffer from 3 % on and TCP loses nine tenths of its rate at 5 %; a radio's usual 1 % is nothing to tell of.
   degradedPerMille: 50,
   wellPerMille: 20,
-  // 5 of 40 are no chance where 1 % is lost: 7 in 100,000.
-  leastProbes: 40,
+  // And what they tell must be above the limit beyond doubt (leastLoss): 5 of 20 are one in a million where 1 % is lost.
   leastLost: 5,
   // One burst is over by then.
   degradedAfterMs: 1000,

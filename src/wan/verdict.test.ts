@@ -58,5 +58,5 @@ test("a run that is long enough has a chance below one in a million, and the nex
       expect(loss ** (run - 1)).toBeGreaterThan(1e-6);
     }),
   );
-  expect([credibleRun(0), credibleRun(1)]).toEqual([3, 43]);
+  expect([credibleRun(0), credibleRun(1)]).toEqual([3, 39]);
 });

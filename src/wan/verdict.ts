@@ -23,8 +23,8 @@ const UNKNOWN_RTT_MS = 500;
 const CREDIBLE_CHANCE = 1e-6;
 /** Loss of a line on which none was seen: nobody has measured less than this over a few hundred packets. */
 const LEAST_LOSS = 0.01;
-/** Of a line that loses more, nobody has any use; 43 in a row are then judged, 2.1 s of probes. */
-const MOST_LOSS = 0.72;
+/** Of a line that loses more, nobody has any use; 39 in a row are then judged, 2 s of probes. */
+const MOST_LOSS = 0.7;
 
 /** How long (ms) answers may be missing until the line is dead: several round trips, with what they vary by. */
 export const patienceMs = ({ rttMs = UNKNOWN_RTT_MS, jitterMs = 0 }: Line): number =>

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PathHealth } from "./health.ts";
+import { perMille } from "./lossmeter.ts";
 import type { Judgement } from "./verdict.ts";
 import type { Watched } from "./watch.ts";
 import { WayHealth } from "./wayhealth.ts";
@@ -67,6 +68,8 @@ describe("a path", () => {
 class World {
   readonly way = new WayHealth();
   answers = true;
+  /** Whether the answer to the probe that is sent now is lost. */
+  loses: () => boolean = () => false;
   now = 0;
   /** When probes were sent. */
   readonly sent: number[] = [];
@@ -83,7 +86,7 @@ class World {
       const number = this.way.probe(this.now);
       if (number === undefined) continue;
       this.sent.push(this.now);
-      if (this.answers) this.#due.push({ at: this.now + 16, number });
+      if (this.answers && !this.loses()) this.#due.push({ at: this.now + 16, number });
     }
     return this;
   }
@@ -106,6 +109,47 @@ describe("a way", () => {
     expect(world.sent.filter((at) => at >= 20_000).slice(0, 3)).toEqual([20_000, 20_100, 20_150]);
     expect(world.way.state).toBe("suspect");
     expect(world.way.open).toBe(true);
+  });
+
+  test("that loses two thirds is surveyed, asked more often from then on, and never dead while answers come", () => {
+    const world = new World().run(1000);
+    world.way.observe(1000, seen(1000));
+    let count = 0;
+    world.loses = () => count++ % 3 !== 0;
+    world.way.doubt(1050);
+    const states = new Set<string>();
+    world.run(70_000, () => states.add(world.way.figures(world.now).probes));
+    expect(states.has("dead")).toBe(false);
+    const { loss } = world.way.figures(70_000);
+    expect(loss.probes).toBeGreaterThan(60);
+    expect(perMille(loss)).toBeGreaterThan(600);
+    expect(perMille(loss)).toBeLessThan(733);
+  });
+
+  test("whose connections are in doubt is asked as hard as can be, but not for ever", () => {
+    const world = new World().run(5000);
+    world.way.observe(5000, seen(4990));
+    world.way.doubt(5000);
+    world.run(30_000);
+    const [early, late] = [[5000, 10_000] as const, [20_000, 25_000] as const].map(
+      ([from, to]) => world.sent.filter((at) => at >= from && at < to).length,
+    );
+    expect(early).toBe(100);
+    expect(late).toBeLessThanOrEqual(1);
+  });
+
+  test("on which connections are heard though probes are dead is one where UDP is blocked", () => {
+    const world = new World().run(1000);
+    world.way.observe(1000, seen(1000));
+    world.answers = false;
+    world.way.doubt(1050);
+    world.run(3000);
+    expect(world.way.figures(3000).probes).toBe("dead");
+    world.way.observe(3500, seen(3500));
+    expect(world.way.figures(3500)).toMatchObject({ probes: "unknown", tcp: "up", health: "up", heardMs: 0 });
+    world.answers = true;
+    world.run(12_000);
+    expect(world.way.figures(12_000).probes).toBe("up");
   });
 
   test("whose probes are lost while its bytes are acknowledged is up", () => {

@@ -22,6 +22,11 @@ export class WayHealth {
   readonly tcp = new PathHealth();
   readonly probing = new Probing();
   #deadSince = -Infinity;
+  /** When probes were last not known to be dead; and whether connections were heard after that: then somebody blocks UDP. */
+  #mutedAt = -Infinity;
+  #blind = false;
+  /** Since when connections over it are in doubt, or dead. */
+  #urgentSince = -Infinity;
   #openedAt = -Infinity;
   #scoutedAt = -Infinity;
   #turnAt = -Infinity;
@@ -32,7 +37,7 @@ export class WayHealth {
     const { state } = this.tcp;
     const { health } = this.probing;
     if (state === "unknown") return health.state;
-    const doubted = health.state === "dead" && health.gone(this.tcp.heardAt);
+    const doubted = !this.#blind && health.state === "dead" && health.gone(this.tcp.heardAt);
     return state === "up" && doubted ? "suspect" : state;
   }
 
@@ -43,7 +48,7 @@ export class WayHealth {
     return {
       health: this.state,
       tcp: this.tcp.state,
-      probes: probing.health.state,
+      probes: this.#blind ? "unknown" : probing.health.state,
       heardMs: heardAt === -Infinity ? null : now - heardAt,
       unanswered: probing.trials,
       loss: probing.line.counted,
@@ -63,14 +68,21 @@ export class WayHealth {
     return this.#openedAt;
   }
 
+  /** The other end does not hear of what it sends over it. */
+  doubt(now: number): void {
+    this.#change(now, () => this.tcp.suspected(now));
+  }
+
   /** What subflows there tell. */
-  observe(now: number, { subflow, judgement, heardAt, patienceMs }: Watched): void {
+  observe(now: number, { subflow, judgement, heardAt, patienceMs: waitMs }: Watched): void {
     if (!subflow.established) return;
     this.#change(now, () => {
       this.tcp.heard(heardAt);
+      const { health, line } = this.probing;
+      if (health.state === "dead" && heardAt > this.#mutedAt + patienceMs(line)) this.#blind = true;
       if (judgement !== "well") this.tcp.suspected(now);
       const hopeless = judgement === "suspect" && now - heardAt >= HOPELESS_MS;
-      if (judgement === "dead" || hopeless) this.tcp.lost(now, patienceMs);
+      if (judgement === "dead" || hopeless) this.tcp.lost(now, waitMs);
     });
   }
 
@@ -83,7 +95,9 @@ export class WayHealth {
   probe(now: number): number | undefined {
     let number: number | undefined;
     this.#change(now, () => {
-      number = this.probing.due(now, this.#urgency, this.#deadSince);
+      const since = Math.max(this.#deadSince, this.#urgentSince);
+      number = this.probing.due(now, this.#urgency, since);
+      if (this.probing.health.state !== "dead") this.#mutedAt = now;
       // Bytes and probes, both unanswered.
       if (this.tcp.state === "suspect" && this.probing.health.state === "dead")
         this.tcp.lost(now, patienceMs(this.probing.line));
@@ -96,6 +110,7 @@ export class WayHealth {
     let known = false;
     this.#change(now, () => {
       known = this.probing.answered(now, number);
+      if (known) this.#blind = false;
     });
     return known;
   }
@@ -122,7 +137,9 @@ export class WayHealth {
 
   #change(now: number, act: () => void): void {
     const { open } = this;
+    const wasCalm = this.#urgency === "idle";
     act();
+    if (wasCalm && this.#urgency !== "idle") this.#urgentSince = now;
     if (open && !this.open) this.#deadSince = now;
     if (!open && this.open) this.#openedAt = now;
   }
