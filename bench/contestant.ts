@@ -1,3 +1,4 @@
+import type { StatusReport } from "../src/api/status.ts";
 import type { Closer } from "../src/base/closer.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import type { Site } from "./sites.ts";
@@ -20,6 +21,8 @@ export interface Running {
   log(): Promise<string>;
   /** Settles when it uses all WANs again after a fault; what is not said needs no time. */
   settled?(): Promise<unknown>;
+  /** What the router says of itself. Sennit alone does. */
+  status?(): Promise<StatusReport>;
 }
 
 /** A program that brings the traffic of a LAN over several WANs to a server and on to the internet: Sennit or a peer. */

@@ -2,10 +2,12 @@ import type { Bench } from "./bench.ts";
 import { accept } from "./ids/accept.ts";
 import { aggregate } from "./ids/aggregate.ts";
 import { bulk8, bulkDown, bulkUp } from "./ids/bulk.ts";
+import { busy } from "./ids/busy.ts";
 import { cpuPerGb } from "./ids/cpu.ts";
 import { firstByte } from "./ids/firstbyte.ts";
 import { idleFlows } from "./ids/idleflows.ts";
 import { flaps } from "./ids/flaps.ts";
+import { lossy } from "./ids/lossy.ts";
 import { many } from "./ids/many.ts";
 import { natReboot } from "./ids/natreboot.ts";
 import { outage } from "./ids/outage.ts";
@@ -32,6 +34,8 @@ export const BENCHES: readonly Bench[] = [
   outage,
   natReboot,
   flaps,
+  lossy,
+  busy,
   many,
   smallNat,
 ];

@@ -1,5 +1,6 @@
 import { Closer } from "../src/base/closer.ts";
-import { messageOf } from "../src/base/errors.ts";
+import type { StatusReport } from "../src/api/status.ts";
+import { messageOf, SennitError } from "../src/base/errors.ts";
 import { Lab } from "../src/lab/lab.ts";
 import { cpuSeconds, processesIn, rssBytes } from "../src/linux/usage.ts";
 import type { Context } from "./bench.ts";
@@ -49,6 +50,13 @@ export class Stand {
   /** Waits until the contestant uses all WANs again. */
   async settled(): Promise<void> {
     await this.#running.settled?.();
+  }
+
+  /** What the router says of itself. Throws `bench-load` where it says nothing. */
+  status(): Promise<StatusReport> {
+    if (this.#running.status === undefined)
+      throw new SennitError("bug", "bench-load", `${this.name} has no status`);
+    return this.#running.status();
   }
 
   /** Takes it all away. */

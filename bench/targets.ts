@@ -28,6 +28,17 @@ export const TARGETS = {
   "nat-reboot": { unit: "s", atMost: 1 },
   flaps: { unit: "flows cut + bytes wrong", atMost: 0 },
   many: { unit: "x the nearest bound", atMost: 1 },
+  lossy: {
+    unit: "states too many",
+    atMost: 0,
+    figures: {
+      "clean WAN, down after": 0.35,
+      "lossy WAN, degraded after": 5,
+      "lossy WAN, figure off by": 100,
+      "lossy WAN, down after": 3,
+    },
+  },
+  busy: { unit: "times down", atMost: 0 },
   "small-nat": { unit: "of 1000 flows served", atLeast: 1000 },
 } as const satisfies Record<string, Target>;
 

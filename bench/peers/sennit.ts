@@ -42,6 +42,7 @@ export function sennitAs(name: string, relay: object = {}): Contestant {
         way: { client, address: WEB.address, wrapper: [], crossesServer: true },
         log,
         settled: () => pair.until("router", bonded, SETTLE_LIMIT_MS),
+        status: () => pair.status("router"),
       };
     },
   };
