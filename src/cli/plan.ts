@@ -8,13 +8,16 @@ import { SennitError } from "../base/errors.ts";
 import { loadRouterConfig, type RouterConfig } from "../config/router.ts";
 import { openKernel } from "../control/kernel.ts";
 import { observe } from "../control/observer.ts";
+import { driverOf } from "../linux/ethtool.ts";
 import { resolveAll } from "../linux/resolve.ts";
 import { diffLines } from "../netplan/linediff.ts";
 import { planRouter } from "../netplan/plan.ts";
+import { findDevices } from "../router/devices.ts";
 import { routerIntent } from "../router/intent.ts";
 import { membership } from "../router/membership.ts";
 import { planOf } from "../router/service.ts";
 import { StateDir } from "../store/state-dir.ts";
+import { WanLeaseFile } from "../store/wanleases.ts";
 import { writeJson, writeLine } from "./output.ts";
 
 export const ROUTER_FILE = "/etc/sennit/router.yaml";
@@ -63,8 +66,13 @@ export async function refuseOtherFile(client: Client, file: string): Promise<voi
 async function planAlone(config: RouterConfig): Promise<Plan> {
   const { ip, reconciler } = openKernel(config.directories.run, createLog({ name: "plan", level: "error" }));
   const serverAddresses = await knownServer(config);
-  const intent = routerIntent(config, { ports: null, serverAddresses });
-  return planOf(await reconciler.preview(planRouter(intent, await observe(ip))));
+  const observed = await observe(ip);
+  const { devices } = findDevices(config.wans, observed.links, driverOf);
+  const leases = new Map(
+    new WanLeaseFile(config.directories.run).read(Date.now()).map((lease) => [lease.wan, lease]),
+  );
+  const intent = routerIntent(config, { ports: null, serverAddresses, devices, leases });
+  return planOf(await reconciler.preview(planRouter(intent, observed)));
 }
 
 /** Nothing, where the router belongs to no server yet. */

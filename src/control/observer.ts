@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { IpRoute } from "../linux/iproute.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Observations } from "../netplan/model.ts";
-import { RT_TABLE_MAIN } from "../netplan/own.ts";
+import { PROTOCOL, RT_TABLE_MAIN } from "../netplan/own.ts";
 
 /** What the kernel has by itself or from others, as a plan wants to know it. */
 export async function observe(ip: IpRoute): Promise<Observations> {
@@ -12,8 +12,12 @@ export async function observe(ip: IpRoute): Promise<Observations> {
   return {
     links,
     defaultRoutes: routes.filter(
-      ({ table, destination, type }) =>
-        table === RT_TABLE_MAIN && destination === "default" && type === "unicast",
+      ({ table, destination, type, protocol }) =>
+        table === RT_TABLE_MAIN &&
+        destination === "default" &&
+        type === "unicast" &&
+        // Ours are what was planned, no reason for the next plan.
+        protocol !== PROTOCOL,
     ),
   };
 }

@@ -114,13 +114,14 @@ export class Reconciler {
     };
     const sysctls = new Map<string, string | undefined>();
     for (const { key } of desired.sysctls) this.#attempt(errors, () => sysctls.set(key, sysctl.get(key)));
-    const [table, rules, routes, mptcpLimits] = await Promise.all([
+    const [table, links, rules, routes, mptcpLimits] = await Promise.all([
       part(async () => ({ table: this.#canonical(await nft.table()) })),
+      part(() => ip.links()),
       part(() => ip.rules()),
       part(() => ip.routes()),
       part(async () => (desired.mptcpLimits ?? record?.limits) && ip.limits()),
     ]);
-    return { nft: table, rules, routes, mptcpLimits, sysctls };
+    return { nft: table, links, rules, routes, mptcpLimits, sysctls };
   }
 
   /** The table's text in our own spelling where it is known to be the same. */

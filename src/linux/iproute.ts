@@ -12,6 +12,17 @@ export interface Address {
   readonly secondary: boolean;
   /** Usable now: duplicate address detection passed and its preferred lifetime is not over (IPv6). */
   readonly preferred: boolean;
+  /** Of the route to its network that comes with it (IFA_RT_PRIORITY); undefined for the family's default. */
+  readonly metric?: number;
+}
+
+/** An address to be given to a device. */
+export interface DeviceAddress {
+  readonly family: Family;
+  readonly device: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly metric: number;
 }
 
 export interface Link {
@@ -24,6 +35,12 @@ export interface Link {
   /** The cable is in (IFF_LOWER_UP). */
   readonly carrier: boolean;
   readonly mtu: number;
+  /** Its hardware address, in lower case; undefined for devices without one. */
+  readonly mac?: string;
+  /** The one that it was made with, where that is another. */
+  readonly permanentMac?: string;
+  /** Number of the VLAN that it is the end of. */
+  readonly vlan?: number;
   readonly addresses: readonly Address[];
 }
 
@@ -72,10 +89,11 @@ export interface MptcpLimits {
 }
 
 /**
- * One change. `replace` puts a route in the place of one with the same destination and metric, whoever made that, or
+ * One change. An address is deleted whatever its metric is. `replace` puts a route in the place of one with the same destination and metric, whoever made that, or
  * adds it. `del` of a route takes what is not given as "any".
  */
 export type IpChange =
+  | { readonly object: "address"; readonly verb: "add" | "del"; readonly value: DeviceAddress }
   | { readonly object: "rule"; readonly verb: "add" | "del"; readonly value: Rule }
   | { readonly object: "route"; readonly verb: "add" | "replace" | "del"; readonly value: Route }
   | { readonly object: "limits"; readonly verb: "set"; readonly value: MptcpLimits };
@@ -102,6 +120,8 @@ export interface IpRoute {
 /** The words after `ip` that make a change, as they are run and as they are shown. */
 export function renderChange({ object, verb, value }: IpChange): readonly string[] {
   switch (object) {
+    case "address":
+      return [...familyFlag(value.family), "address", verb, ...renderAddress(value, verb)];
     case "rule":
       return [...familyFlag(value.family), "rule", verb, ...renderRule(value)];
     case "route":
@@ -114,6 +134,17 @@ export function renderChange({ object, verb, value }: IpChange): readonly string
 const familyFlag = (family: Family): readonly string[] => (family === "inet6" ? ["-6"] : []);
 const option = (name: string, value: string | number | undefined): readonly string[] =>
   value === undefined ? [] : [name, String(value)];
+
+export function renderAddress(
+  { family, address, prefixLength, device, metric }: DeviceAddress,
+  verb: "add" | "del" = "add",
+): readonly string[] {
+  const place = [`${address}/${prefixLength}`, "dev", device];
+  if (verb === "del") return place;
+  // The broadcast address of the subnet, which a network of two (RFC 3021) or one does not have.
+  const broadcast = family === "inet" && prefixLength < 31 ? ["broadcast", "+"] : [];
+  return [...place, ...broadcast, "metric", String(metric)];
+}
 
 export function renderRule(rule: Rule): readonly string[] {
   const mark =

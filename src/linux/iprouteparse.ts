@@ -24,6 +24,7 @@ const addressSchema = z
     tentative: z.boolean().optional(),
     dadfailed: z.boolean().optional(),
     deprecated: z.boolean().optional(),
+    metric: z.int().optional(),
   })
   .transform((raw): Address => ({
     family: raw.family,
@@ -32,6 +33,7 @@ const addressSchema = z
     scope: raw.scope === "host" || raw.scope === "link" || raw.scope === "site" ? raw.scope : "global",
     secondary: raw.secondary === true || raw.temporary === true,
     preferred: !raw.tentative && !raw.dadfailed && !raw.deprecated,
+    ...(raw.metric !== undefined && { metric: raw.metric }),
   }));
 
 const linkSchema = z
@@ -40,7 +42,15 @@ const linkSchema = z
     ifname: z.string(),
     flags: z.array(z.string()),
     mtu: z.int(),
-    linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
+    link_type: z.string().optional(),
+    address: z.string().optional(),
+    permaddr: z.string().optional(),
+    linkinfo: z
+      .object({
+        info_kind: z.string().optional(),
+        info_data: z.object({ id: z.int().optional().catch(undefined) }).optional(),
+      })
+      .optional(),
     // `ip` prints an empty object where an address was removed while it was listing.
     addr_info: z
       .array(z.unknown())
@@ -54,6 +64,10 @@ const linkSchema = z
     up: raw.flags.includes("UP"),
     carrier: raw.flags.includes("LOWER_UP"),
     mtu: raw.mtu,
+    ...(raw.link_type === "ether" && raw.address !== undefined && { mac: raw.address.toLowerCase() }),
+    ...(raw.permaddr !== undefined && { permanentMac: raw.permaddr.toLowerCase() }),
+    ...(raw.linkinfo?.info_kind === "vlan" &&
+      raw.linkinfo.info_data?.id !== undefined && { vlan: raw.linkinfo.info_data.id }),
     addresses: raw.addr_info,
   }));
 

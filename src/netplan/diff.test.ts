@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Route, Rule } from "../linux/iproute.ts";
+import type { Link, Route, Rule } from "../linux/iproute.ts";
 import { diff, sameText, type ActualState } from "./diff.ts";
 import { NOTHING, type DesiredState } from "./model.ts";
-import { PROTOCOL } from "./own.ts";
+import { METRIC_FIRST_WAN, PROTOCOL } from "./own.ts";
 import { showStep } from "./show.ts";
 
 const EMPTY: ActualState = {
   nft: { table: undefined },
+  links: [],
   rules: [],
   routes: [],
   mptcpLimits: { subflows: 2, addAddrAccepted: 0 },
@@ -34,6 +35,7 @@ const shown = (desired: DesiredState, actual: ActualState): readonly string[] =>
 test("what traffic is led into comes before what leads it there, and what goes comes last", () => {
   const desired: DesiredState = {
     nft: "table inet sennit {\n}\n",
+    addresses: [],
     rules: [rule(1), rule(2)],
     routes: [route(1, "10.0.0.1"), route(2, "10.0.0.9")],
     mptcpLimits: { subflows: 8, addAddrAccepted: 0 },
@@ -58,9 +60,45 @@ test("what traffic is led into comes before what leads it there, and what goes c
   ]);
 });
 
+test("the new lease is there before the old one goes, and nobody else's address is touched", () => {
+  const own = { family: "inet", prefixLength: 24, device: "wan0", metric: METRIC_FIRST_WAN } as const;
+  const seen = {
+    family: "inet",
+    prefixLength: 24,
+    scope: "global",
+    secondary: false,
+    preferred: true,
+  } as const;
+  const wan0: Link = {
+    ...{ name: "wan0", index: 2, kind: undefined, up: true, carrier: true, mtu: 1500 },
+    addresses: [
+      { ...seen, address: "10.1.0.2", metric: METRIC_FIRST_WAN },
+      { ...seen, address: "10.7.0.2" },
+      { ...seen, address: "10.8.0.2", metric: 100 },
+      { ...seen, address: "10.9.0.2" },
+    ],
+  };
+  const desired: DesiredState = {
+    ...NOTHING,
+    addresses: [
+      { ...own, address: "10.2.0.2" },
+      { ...own, address: "10.9.0.2" },
+      { ...own, address: "10.3.0.2", device: "gone0" },
+    ],
+    routes: [route(1, "10.2.0.1")],
+  };
+  const actual: ActualState = { ...EMPTY, links: [wan0], routes: [route(1, "10.1.0.1")] };
+  expect(shown(desired, actual)).toEqual([
+    `ip address add 10.2.0.2/24 dev wan0 broadcast + metric ${METRIC_FIRST_WAN}`,
+    "ip route replace default via 10.2.0.1 dev wan0 table 1 proto 83",
+    "ip address del 10.1.0.2/24 dev wan0",
+  ]);
+});
+
 test("what could not be read is not touched", () => {
   const unread: ActualState = {
     nft: undefined,
+    links: undefined,
     rules: undefined,
     routes: undefined,
     mptcpLimits: undefined,
@@ -68,6 +106,7 @@ test("what could not be read is not touched", () => {
   };
   const desired: DesiredState = {
     nft: "table inet sennit {\n}\n",
+    addresses: [],
     rules: [rule(1)],
     routes: [route(1, "10.0.0.1")],
     mptcpLimits: { subflows: 8, addAddrAccepted: 0 },

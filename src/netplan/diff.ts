@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
-import type { IpChange, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
+import type { DeviceAddress, IpChange, Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
 import { sameValue } from "../linux/sysctlvalue.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
-import { PROTOCOL } from "./own.ts";
+import { isOurMetric, PROTOCOL } from "./own.ts";
 
 /** What the kernel holds, as far as it could be read: a part that is undefined is not compared and not changed. */
 export interface ActualState {
   readonly nft: { readonly table: string | undefined } | undefined;
+  readonly links: readonly Link[] | undefined;
   readonly rules: readonly Rule[] | undefined;
   readonly routes: readonly Route[] | undefined;
   readonly mptcpLimits: MptcpLimits | undefined;
@@ -23,7 +24,8 @@ export type Step =
 
 /**
  * What turns `actual` into `desired`, touching only what is ours. What traffic is led into is there before traffic is
- * led into it: settings and routes, then rules, then the table; and what is no longer wanted goes in the opposite order.
+ * led into it: settings, addresses and routes, then rules, then the table; and what is no longer wanted goes in the
+ * opposite order.
  */
 export function diff(desired: DesiredState, actual: ActualState): readonly Step[] {
   const routes = compare(
@@ -34,6 +36,7 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
     desired.rules,
     actual.rules?.filter(({ protocol }) => protocol === PROTOCOL),
   );
+  const addresses = diffAddresses(desired.addresses, actual.links ?? []);
   const nft = diffNft(desired.nft, actual.nft);
   // In one step, so that there is no moment without; and only where the one that goes is ours.
   const fresh = new Set(routes.missing.map(routeKey));
@@ -42,6 +45,7 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
     ...desired.sysctls.flatMap((wish) => diffSysctl(wish, actual.sysctls.get(wish.key))),
     ...diffLimits(desired.mptcpLimits, actual.mptcpLimits),
     ...(nft?.do === "nft-remove" ? [nft] : []),
+    ...addresses.missing.map((value) => ip({ object: "address", verb: "add", value })),
     ...routes.missing.map((value) =>
       ip({ object: "route", verb: stale.has(routeKey(value)) ? "replace" : "add", value }),
     ),
@@ -51,6 +55,7 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
     ...routes.surplus
       .filter((route) => !fresh.has(routeKey(route)))
       .map((value) => ip({ object: "route", verb: "del", value })),
+    ...addresses.surplus.map((value) => ip({ object: "address", verb: "del", value })),
   ];
 }
 
@@ -66,6 +71,31 @@ function compare<T>(
   return {
     missing: desired.filter((item) => lacks(actual, item)),
     surplus: actual.filter((item) => lacks(desired, item)),
+  };
+}
+
+/** An address that is wanted and there already is as good as ours, whoever made it; one of a device that is not there waits. */
+function diffAddresses(
+  desired: readonly DeviceAddress[],
+  links: readonly Link[],
+): { readonly missing: readonly DeviceAddress[]; readonly surplus: readonly DeviceAddress[] } {
+  const actual = links.flatMap(({ name, addresses }) =>
+    addresses.map(({ family, address, prefixLength, metric }) => ({
+      ...{ device: name, family, address, prefixLength },
+      metric,
+    })),
+  );
+  const same = (a: Omit<DeviceAddress, "metric">, b: Omit<DeviceAddress, "metric">): boolean =>
+    a.device === b.device && a.address === b.address && a.prefixLength === b.prefixLength;
+  return {
+    missing: desired.filter(
+      (one) => links.some(({ name }) => name === one.device) && !actual.some((other) => same(one, other)),
+    ),
+    surplus: actual.flatMap(({ metric, ...one }) =>
+      metric !== undefined && isOurMetric(metric) && !desired.some((other) => same(one, other))
+        ? [{ ...one, metric }]
+        : [],
+    ),
   };
 }
 

@@ -1,8 +1,10 @@
-import type { Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
+import type { DeviceAddress, Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
 
 /** What the operator wants of a router, as far as the kernel is concerned. */
 export interface RouterIntent {
   readonly lan: readonly string[];
+  /** Addresses that we give to the LAN's devices; without it, they have those that they have. */
+  readonly lanAddresses?: readonly PlacedAddress[];
   /** In the order of preference; a WAN's place gives its table. */
   readonly wans: readonly WanIntent[];
   /** Where the relay listens on 127.0.0.1 and ::1; a family without a port is not proxied. */
@@ -13,18 +15,29 @@ export interface RouterIntent {
   readonly onFailure: "open" | "closed";
 }
 
+/** "192.0.2.2/24" on a device. */
+export interface PlacedAddress {
+  readonly device: string;
+  readonly address: string;
+}
+
 export interface WanIntent {
   readonly name: string;
   readonly device: string;
   readonly role: "active" | "backup" | "off";
   /** Instead of the device's default route, for the gateway's family. */
   readonly gateway?: string;
+  /**
+   * The device is ours to set up, with these addresses ("192.0.2.2/24"), of a lease or of the config; without it, it is
+   * somebody else's. With `announced`, IPv6 addresses and gateways come by router advertisements.
+   */
+  readonly managed?: { readonly addresses: readonly string[]; readonly announced: boolean };
 }
 
 /** What the kernel has by itself or from others. */
 export interface Observations {
   readonly links: readonly Link[];
-  /** Default routes in main, of every device. */
+  /** Default routes in main, of every device, without ours. */
   readonly defaultRoutes: readonly Route[];
 }
 
@@ -44,6 +57,7 @@ export interface Problem {
 export interface DesiredState {
   /** "table inet ... { ... }" as nft prints it, or undefined for no table. */
   readonly nft: string | undefined;
+  readonly addresses: readonly DeviceAddress[];
   readonly rules: readonly Rule[];
   readonly routes: readonly Route[];
   /** Undefined: as they were before us. */
@@ -55,6 +69,7 @@ export interface DesiredState {
 /** Nothing of ours. */
 export const NOTHING: DesiredState = {
   nft: undefined,
+  addresses: [],
   rules: [],
   routes: [],
   mptcpLimits: undefined,

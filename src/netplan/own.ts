@@ -22,6 +22,21 @@ export const MARK = 0x1000_0000;
 export const RT_TABLE_RELAY = 8300;
 /** Plus the WAN's place in the configuration: 8301, 8302, ... the same for both families. */
 export const RT_TABLE_FIRST_WAN = 8301;
+/**
+ * Metrics of the routes that come with addresses of ours, by which these are known (iproute2 6.1 cannot stamp an address
+ * with a protocol). The LAN's counts more than a WAN's where both have the same network, and any other's more than ours.
+ */
+export const METRIC_LAN = 8300;
+export const METRIC_FIRST_WAN = 8301;
+/** WANs, and LAN, and room to spare. */
+const OUR_METRICS = 50;
+/** Added to the metric of a backup's default route, so that it counts less than any active one's. */
+export const METRIC_BACKUP = 20;
+
+/** Whether an address with this metric was given by us. */
+export const isOurMetric = (metric: number | undefined): boolean =>
+  metric !== undefined && metric >= METRIC_LAN && metric < METRIC_LAN + OUR_METRICS;
+
 /** The kernel's main table (RT_TABLE_MAIN). */
 export const RT_TABLE_MAIN = 254;
 

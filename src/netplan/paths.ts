@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import type { Address, Family, Link } from "../linux/iproute.ts";
 import type { Observations, Problem, RouterIntent, WanIntent } from "./model.ts";
+import { withPlanned } from "./addresses.ts";
 import { familyOf } from "./prefix.ts";
 
 /** One family of one WAN that can carry now. */
@@ -26,8 +27,9 @@ const FAMILIES: readonly Family[] = ["inet", "inet6"];
  */
 export function usablePaths(
   intent: RouterIntent,
-  observed: Observations,
+  seen: Observations,
 ): { readonly paths: readonly WanPath[]; readonly problems: readonly Problem[] } {
+  const observed = withPlanned(intent, seen);
   const paths: WanPath[] = [];
   const problems: Problem[] = [];
   const owners = new Map<string, string>();

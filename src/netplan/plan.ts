@@ -1,5 +1,6 @@
 import type { MptcpLimits } from "../linux/iproute.ts";
 import type { DesiredState, Observations, RouterIntent } from "./model.ts";
+import { plannedAddresses } from "./addresses.ts";
 import { usablePaths } from "./paths.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
 import { renderRuleset } from "./ruleset.ts";
@@ -12,6 +13,7 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
   const wans = wanRouting(paths);
   return {
     nft: renderRuleset(intent, observed),
+    addresses: plannedAddresses(intent),
     rules: [...relay.rules, ...wans.rules],
     routes: [...relay.routes, ...wans.routes],
     mptcpLimits: undefined,
@@ -30,6 +32,7 @@ const SERVER_LIMITS: MptcpLimits = { subflows: 8, addAddrAccepted: 0 };
 export function planServer(): DesiredState {
   return {
     nft: undefined,
+    addresses: [],
     rules: [],
     routes: [],
     mptcpLimits: SERVER_LIMITS,

@@ -1,6 +1,15 @@
 import type { Family, Route, Rule } from "../linux/iproute.ts";
 import type { RouterIntent } from "./model.ts";
-import { MARK, PRIORITY, PROTOCOL, RT_TABLE_FIRST_WAN, RT_TABLE_MAIN, RT_TABLE_RELAY } from "./own.ts";
+import {
+  MARK,
+  METRIC_BACKUP,
+  METRIC_FIRST_WAN,
+  PRIORITY,
+  PROTOCOL,
+  RT_TABLE_FIRST_WAN,
+  RT_TABLE_MAIN,
+  RT_TABLE_RELAY,
+} from "./own.ts";
 import type { WanPath } from "./paths.ts";
 import { networkOf } from "./prefix.ts";
 
@@ -39,14 +48,33 @@ export function relayRouting(ports: RouterIntent["relayPorts"]): Routing {
 
 /**
  * Who is bound to a WAN's device or address leaves by that WAN. Main, and with it everybody else's traffic, is not
- * touched.
+ * touched, but for the default routes of WANs that are ours to set up.
  */
 export function wanRouting(paths: readonly WanPath[]): Routing {
   // Who has an address first of those that can carry is where packets from it go that are not bound to a device.
   const isBearer = (path: WanPath): boolean =>
     path === paths.find(({ address }) => address.address === path.address.address);
   const rules = paths.flatMap((path) => pathRules(path, isBearer(path)));
-  return { rules, routes: paths.flatMap(pathRoutes) };
+  return { rules, routes: [...paths.flatMap(pathRoutes), ...paths.flatMap(mainRoutes)] };
+}
+
+/** As a network manager would have it: where the router's own programs and direct connections go, active WANs first. */
+function mainRoutes({ wan, index, family, address, gateway, onlink }: WanPath): readonly Route[] {
+  if (wan.managed === undefined || gateway === undefined || gateway !== wan.gateway) return [];
+  return [
+    {
+      family,
+      type: "unicast",
+      table: RT_TABLE_MAIN,
+      destination: "default",
+      gateway,
+      device: wan.device,
+      source: address.address,
+      metric: METRIC_FIRST_WAN + index + (wan.role === "backup" ? METRIC_BACKUP : 0),
+      ...(onlink ? { onlink } : {}),
+      protocol: PROTOCOL,
+    },
+  ];
 }
 
 function pathRules({ wan, index, family, address }: WanPath, isBearer: boolean): readonly Rule[] {

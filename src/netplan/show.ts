@@ -1,5 +1,12 @@
 import { quoteArgv } from "../base/argv.ts";
-import { renderChange, renderLimits, renderRoute, renderRule, type Family } from "../linux/iproute.ts";
+import {
+  renderAddress,
+  renderChange,
+  renderLimits,
+  renderRoute,
+  renderRule,
+  type Family,
+} from "../linux/iproute.ts";
 import { replaceScript } from "../linux/nft.ts";
 import type { Step } from "./diff.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
@@ -14,6 +21,7 @@ export function showState(state: DesiredState): string {
   const limits = state.mptcpLimits;
   const sections: readonly (readonly [string, readonly string[]])[] = [
     ["nft list table inet sennit", state.nft === undefined ? [] : [state.nft.trimEnd()]],
+    ["ip address", state.addresses.map((address) => renderAddress(address).join(" "))],
     ["ip rule", rules("inet")],
     ["ip -6 rule", rules("inet6")],
     ["ip route", routes("inet")],

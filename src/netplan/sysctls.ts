@@ -1,4 +1,4 @@
-import type { RouterIntent, SysctlWish } from "./model.ts";
+import type { RouterIntent, SysctlWish, WanIntent } from "./model.ts";
 
 const MIB = 1024 ** 2;
 
@@ -45,9 +45,26 @@ export const serverSysctls = (): readonly SysctlWish[] => [
 ];
 
 export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
-  const wans = intent.wans.filter(({ role }) => role !== "off").map(({ device }) => device);
-  return [...COMMON, ...[...intent.lan, ...wans].flatMap(forwarding), ...wans.flatMap(wanDevice)];
+  const used = intent.wans.filter(({ role }) => role !== "off");
+  const wans = used.map(({ device }) => device);
+  return [
+    ...COMMON,
+    ...[...intent.lan, ...wans].flatMap(forwarding),
+    ...wans.flatMap(wanDevice),
+    ...used.flatMap(managedDevice),
+  ];
 }
+
+const managedDevice = ({ device, managed }: WanIntent): readonly SysctlWish[] => [
+  ...(managed === undefined
+    ? []
+    : [
+        // The next lease's address may be of the same network, and must not go with the one before it.
+        { key: `net/ipv4/conf/${device}/promote_secondaries`, value: "1" },
+      ]),
+  // 2: also where it forwards (Documentation/networking/ip-sysctl.rst), as hosts that forward are no hosts to the kernel.
+  ...(managed?.announced === true ? [{ key: `net/ipv6/conf/${device}/accept_ra`, value: "2" }] : []),
+];
 
 /**
  * By device and not by the global switch: that would make a router of every other device here as well, and writing it

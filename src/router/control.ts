@@ -14,11 +14,13 @@ import { observe, Observer } from "../control/observer.ts";
 import { Rates } from "../control/rates.ts";
 import type { Preview } from "../control/reconciler.ts";
 import { deviceCounters } from "../linux/counters.ts";
+import { driverOf } from "../linux/ethtool.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
 import type { WanStateName } from "../wan/supervisor.ts";
+import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
 import { routerIntent } from "./intent.ts";
@@ -75,6 +77,7 @@ export class RouterControl {
   #planned: DataReport["intercepting"] = null;
   readonly #adjuster: Adjuster;
   readonly #wans: WanSupervisor;
+  readonly #addressing: Addressing;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
   /** Whether kernel and data process are to stay as they are at the end. */
@@ -87,6 +90,7 @@ export class RouterControl {
     this.#negative = new NegativeCache(kernel.nft, clock, log);
     this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
       this.#observed = observed;
+      this.#addressing.look(observed);
       this.#superviseWans();
       this.#adjustSoon();
     });
@@ -95,6 +99,14 @@ export class RouterControl {
       log,
       plan: () => this.#plan(),
       onAdjusted: () => this.#onAdjusted(),
+    });
+    this.#addressing = new Addressing({
+      config,
+      clock,
+      wallClock: Date.now,
+      log,
+      driverOf,
+      onChange: () => this.#adjustSoon(),
     });
     this.#wans = new WanSupervisor({
       clock,
@@ -132,7 +144,10 @@ export class RouterControl {
       this.#closer.add("negative cache", () => this.#negative.stop());
       this.#closer.add("data process", () => (this.#leaves ? this.#data.detach() : this.#data.stop()));
       this.#closer.add("adjustments", () => this.#settle());
+      this.#closer.add("addresses", () => this.#addressing.stop());
+      this.#addressing.start();
       this.#observed = await this.#observer.start();
+      this.#addressing.look(this.#observed);
       // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
       this.#ready = true;
@@ -166,7 +181,11 @@ export class RouterControl {
   upgrade(): void {
     this.#data.retire();
     this.#deps.log.info({}, "going on as what is installed now");
-    this.#deps.clock.after(GO_ON_AFTER_MS, this.#deps.goOn);
+    this.#deps.clock.after(GO_ON_AFTER_MS, () => {
+      // What replaces us knows nothing of our children.
+      void this.#addressing.stop();
+      this.#deps.goOn();
+    });
   }
 
   status(): StatusReport {
@@ -182,7 +201,12 @@ export class RouterControl {
     const wans = wanStatus(this.#intent(), this.#observed, figures, now);
     const { onFailure } = this.#deps.config.relay;
     const troubles = troublesOf({ wans, data, report, onFailure });
-    const problems = [...this.#adjuster.problems, ...troubles, ...bondingProblems(report)];
+    const problems = [
+      ...this.#addressing.problems,
+      ...this.#adjuster.problems,
+      ...troubles,
+      ...bondingProblems(report),
+    ];
     return {
       role: "router",
       version: VERSION,
@@ -213,7 +237,10 @@ export class RouterControl {
   }
 
   #intent(config = this.#deps.config): RouterIntent {
-    return routerIntent(config, { ports: this.#ports, serverAddresses: this.#deps.serverAddresses });
+    const { serverAddresses } = this.#deps;
+    const links = this.#observed?.links ?? [];
+    const found = this.#addressing.facts(config, links);
+    return routerIntent(config, { ports: this.#ports, serverAddresses, ...found });
   }
 
   /** The ways that can carry now. */

@@ -48,7 +48,15 @@ const defaultRoute = (device: string, gateway: string): Route => ({
 
 const intent: RouterIntent = {
   lan: ["lan0"],
-  wans: wanIntents(parseRouterConfig(CONFIG, "test.yaml")),
+  wans: wanIntents(
+    parseRouterConfig(CONFIG, "test.yaml"),
+    new Map([
+      ["fibre", "eth1"],
+      ["lte", "wwan0"],
+      ["spare", "eth9"],
+    ]),
+    new Map(),
+  ),
   relayPorts: { inet: undefined, inet6: undefined },
   serverAddresses: [],
   onFailure: "open",

@@ -4,20 +4,39 @@ import type { RouterConfig } from "../config/router.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { DeviceCounter } from "../linux/counters.ts";
+import { withPlanned } from "../netplan/addresses.ts";
 import type { Observations, RouterIntent, WanIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
+import type { WanLease } from "../store/wanleases.ts";
 import { perMille } from "../wan/lossmeter.ts";
 import type { WanState } from "../wan/supervisor.ts";
 import type { DeviceTrouble } from "../wan/wansight.ts";
 
-/** The WANs of the config as a plan wants them, in the file's order. */
-export function wanIntents(config: RouterConfig): readonly WanIntent[] {
-  return Object.entries(config.wans).map(([name, wan]) => ({
-    name,
-    device: wan.interface ?? name,
-    role: wan.role,
-    ...(wan.gateway !== undefined && { gateway: wan.gateway }),
-  }));
+/**
+ * The WANs of the config as a plan wants them, in the file's order. `devices` and `leases` are by WAN; a lease of another
+ * device than the one it has now is not of use to it.
+ */
+export function wanIntents(
+  config: RouterConfig,
+  devices: ReadonlyMap<string, string>,
+  leases: ReadonlyMap<string, WanLease>,
+): readonly WanIntent[] {
+  return Object.entries(config.wans).map(([name, wan], index) => {
+    const device = devices.get(name) ?? `absent${index}`;
+    const lease = leases.get(name);
+    const mine = wan.addressing === "dhcp" && lease?.device === device ? lease : undefined;
+    const gateway = wan.gateway ?? mine?.gateway ?? undefined;
+    return {
+      ...{ name, device, role: wan.role },
+      ...(gateway !== undefined && { gateway }),
+      ...(wan.addressing !== "found" && {
+        managed: {
+          addresses: mine === undefined ? (wan.addresses ?? []) : [`${mine.address}/${mine.prefixLength}`],
+          announced: wan.addressing === "dhcp",
+        },
+      }),
+    };
+  });
 }
 
 /** What the status says of WANs, beside what is observed. */
@@ -73,7 +92,8 @@ export function deviceTrouble(
   observed: Observations,
 ): DeviceTrouble | undefined {
   if (usablePaths(intent, observed).paths.some((path) => path.wan === wan)) return undefined;
-  const link = observed.links.find(({ name }) => name === wan.device);
+  const { links } = withPlanned(intent, observed);
+  const link = links.find(({ name }) => name === wan.device);
   if (link === undefined) return "absent";
   if (!link.up) return "switched-off";
   if (!link.carrier) return "no-carrier";

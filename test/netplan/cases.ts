@@ -122,6 +122,54 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       onFailure: "open",
     },
   },
+  {
+    name: "dhcp-static-and-nothing-yet",
+    devices: { lan0: [], cable0: [], dsl0: ["10.2.0.9/24"], vps0: [], lte0: [] },
+    defaults: [],
+    intent: {
+      lan: ["lan0"],
+      lanAddresses: [{ device: "lan0", address: "192.168.1.1/24" }],
+      wans: [
+        {
+          ...{ name: "cable", device: "cable0", role: "active", gateway: "192.168.0.1" },
+          managed: { addresses: ["192.168.0.50/24"], announced: true },
+        },
+        {
+          ...{ name: "dsl", device: "dsl0", role: "backup", gateway: "10.2.0.1" },
+          managed: { addresses: ["10.2.0.2/24"], announced: false },
+        },
+        {
+          ...{ name: "vps", device: "vps0", role: "active", gateway: "192.0.2.1" },
+          managed: { addresses: ["198.51.100.77/32"], announced: false },
+        },
+        {
+          ...{ name: "lte", device: "lte0", role: "active" },
+          managed: { addresses: [], announced: true },
+        },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "open",
+    },
+  },
+  {
+    name: "lease-in-the-network-of-the-lan",
+    devices: { lan0: ["192.168.1.1/24"], cable0: [], lte0: ["10.2.0.2/24"] },
+    defaults: ["lte0 via 10.2.0.1"],
+    intent: {
+      lan: ["lan0"],
+      wans: [
+        {
+          ...{ name: "cable", device: "cable0", role: "active", gateway: "192.168.1.254" },
+          managed: { addresses: ["192.168.1.50/24"], announced: true },
+        },
+        { name: "lte", device: "lte0", role: "active" },
+      ],
+      relayPorts: BOTH,
+      serverAddresses: ["198.51.100.1"],
+      onFailure: "open",
+    },
+  },
 ];
 
 /** RTPROT_STATIC: of routes that an administrator made. */

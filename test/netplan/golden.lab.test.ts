@@ -8,7 +8,7 @@ import { createNft } from "../../src/linux/nft.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
 import { sameText } from "../../src/netplan/diff.ts";
 import type { DesiredState } from "../../src/netplan/model.ts";
-import { PROTOCOL, TABLE_NAME } from "../../src/netplan/own.ts";
+import { isOurMetric, PROTOCOL, TABLE_NAME } from "../../src/netplan/own.ts";
 import { showState } from "../../src/netplan/show.ts";
 import { newReconciler, planNow } from "../control/router-under-test.ts";
 import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
@@ -33,6 +33,11 @@ async function readBack(desired: DesiredState): Promise<DesiredState> {
   const table = await createNft(router.exec, TABLE_NAME).table();
   return {
     nft: desired.nft !== undefined && sameText(desired.nft, table) ? desired.nft : table,
+    addresses: (await ip.links()).flatMap(({ name, addresses }) =>
+      addresses.flatMap(({ family, address, prefixLength, metric }) =>
+        isOurMetric(metric) ? [{ device: name, family, address, prefixLength, metric: metric ?? 0 }] : [],
+      ),
+    ),
     rules: (await ip.rules()).filter(({ protocol }) => protocol === PROTOCOL),
     routes: (await ip.routes()).filter(({ protocol }) => protocol === PROTOCOL),
     mptcpLimits: desired.mptcpLimits,

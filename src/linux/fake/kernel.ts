@@ -20,7 +20,11 @@ export class FakeKernel {
   /** `table` is the name of the nft table that is ours. */
   constructor(table: string) {
     this.nft = new FakeNft(table);
-    this.ip = new FakeIpRoute(this.#links, () => this.#tell());
+    this.ip = new FakeIpRoute(
+      this.#links,
+      () => this.#tell(),
+      (device, addresses) => this.#setAddresses(device, addresses),
+    );
     this.sysctl = new FakeSysctl(this.#links);
     let listening: (() => void) | undefined;
     this.monitor = {
@@ -60,7 +64,11 @@ export class FakeKernel {
     // The kernel lists IPv6 addresses of one scope from the newest.
     const inet6 = parsed.filter(({ family }) => family === "inet6").toReversed();
     const inOrder = [...parsed.filter(({ family }) => family === "inet"), ...inet6];
-    this.#change(name, (link) => ({ ...link, addresses: inOrder }));
+    this.#setAddresses(name, inOrder);
+  }
+
+  #setAddresses(name: string, addresses: readonly Address[]): void {
+    this.#change(name, (link) => ({ ...link, addresses }));
     this.ip.followAddresses(name);
   }
 

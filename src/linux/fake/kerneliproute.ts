@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import { SennitError } from "../../base/errors.ts";
 import {
   renderChange,
+  type Address,
+  type DeviceAddress,
   type IpChange,
   type IpFailure,
   type IpRoute,
@@ -23,6 +25,7 @@ const MPTCP_SUBFLOWS_MAX = 8;
 export class FakeIpRoute implements IpRoute {
   readonly #links: readonly Link[];
   readonly #changed: () => void;
+  readonly #readdress: (device: string, addresses: readonly Address[]) => void;
   #rules: Rule[] = [
     { family: "inet", priority: 0, table: RT_TABLE_LOCAL, protocol: RTPROT_KERNEL },
     { family: "inet", priority: 32_766, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL },
@@ -33,9 +36,14 @@ export class FakeIpRoute implements IpRoute {
   #routes: Route[] = [];
   #limits: MptcpLimits = { subflows: 2, addAddrAccepted: 0 };
 
-  constructor(links: readonly Link[], changed: () => void) {
+  constructor(
+    links: readonly Link[],
+    changed: () => void,
+    readdress: (device: string, addresses: readonly Address[]) => void,
+  ) {
     this.#links = links;
     this.#changed = changed;
+    this.#readdress = readdress;
   }
 
   links = async (): Promise<readonly Link[]> => [...this.#links];
@@ -62,7 +70,7 @@ export class FakeIpRoute implements IpRoute {
         (route.protocol !== RTPROT_KERNEL &&
           (route.source === undefined || addresses.some(({ address }) => address === route.source))),
     );
-    for (const { family, address, prefixLength } of addresses) {
+    for (const { family, address, prefixLength, metric } of addresses) {
       const kind = family === "inet" ? ipaddr.IPv4 : ipaddr.IPv6;
       const network = kind.networkAddressFromCIDR(`${address}/${prefixLength}`).toString();
       const common = { family, device, protocol: RTPROT_KERNEL } as const;
@@ -76,6 +84,7 @@ export class FakeIpRoute implements IpRoute {
           table: RT_TABLE_MAIN,
           destination: `${network}/${prefixLength}`,
           ...(family === "inet6" && { metric: 256 }),
+          ...(metric !== undefined && { metric }),
         },
       );
     }
@@ -84,8 +93,31 @@ export class FakeIpRoute implements IpRoute {
   /** The code of the refusal, or undefined when the change is made. */
   #make({ object, verb, value }: IpChange): string | undefined {
     if (object === "limits") return this.#setLimits(value);
+    if (object === "address") return verb === "add" ? this.#addAddress(value) : this.#delAddress(value);
     if (object === "rule") return verb === "add" ? this.#addRule(value) : this.#delRule(value);
     return verb === "del" ? this.#delRoute(value) : this.#putRoute(value, verb === "replace");
+  }
+
+  #addAddress({ device, family, address, prefixLength, metric }: DeviceAddress): string | undefined {
+    const link = this.#links.find(({ name }) => name === device);
+    if (link === undefined) return "ip-no-device";
+    if (link.addresses.some((own) => own.address === address && own.prefixLength === prefixLength))
+      return "ip-exists";
+    const fresh = { family, address, prefixLength, metric, scope: "global", preferred: true } as const;
+    // The kernel lists IPv6 addresses of one scope from the newest.
+    const all = [...link.addresses, { ...fresh, secondary: false }];
+    const [inet, inet6] = (["inet", "inet6"] as const).map((one) => all.filter((own) => own.family === one));
+    this.#readdress(device, [...(inet ?? []), ...(inet6 ?? [])]);
+    return undefined;
+  }
+
+  #delAddress({ device, address, prefixLength }: DeviceAddress): string | undefined {
+    const link = this.#links.find(({ name }) => name === device);
+    if (link === undefined) return "ip-no-device";
+    const left = link.addresses.filter((own) => own.address !== address || own.prefixLength !== prefixLength);
+    if (left.length === link.addresses.length) return "ip-missing";
+    this.#readdress(device, left);
+    return undefined;
   }
 
   #addRule(rule: Rule): string | undefined {

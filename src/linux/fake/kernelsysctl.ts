@@ -33,6 +33,8 @@ const DEVICE_SETTINGS: Readonly<Record<string, Kind>> = {
   "net/ipv4/conf/DEVICE/forwarding": number("0"),
   "net/ipv4/conf/DEVICE/rp_filter": number("0"),
   "net/ipv4/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
+  "net/ipv4/conf/DEVICE/promote_secondaries": number("0"),
+  "net/ipv6/conf/DEVICE/accept_ra": number("1"),
   "net/ipv6/conf/DEVICE/force_forwarding": number("0", 0, 1),
   "net/ipv6/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
   "net/ipv4/neigh/DEVICE/retrans_time_ms": number("1000"),

@@ -1,0 +1,140 @@
+import ipaddr from "ipaddr.js";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { SennitError } from "../base/errors.ts";
+
+/** What a DHCP server gave, as far as it makes sense. */
+export interface Offer {
+  readonly address: string;
+  readonly prefixLength: number;
+  /** Undefined where none was told, or none that can be one. */
+  readonly gateway: string | undefined;
+  readonly dns: readonly string[];
+  readonly server: string | undefined;
+  /** In seconds; undefined for ever. */
+  readonly seconds: number | undefined;
+}
+
+/** What the client tells: it begins or has lost what it had, got or kept an address, was refused one, heard nobody. */
+export type DhcpEvent =
+  | { readonly event: "deconfig" | "nak" | "leasefail" }
+  | { readonly event: "bound" | "renew"; readonly offer: Offer }
+  /** What a server gave is of no use; why. */
+  | { readonly event: "unusable"; readonly why: string };
+
+const EVENT_PROGRAM = fileURLToPath(new URL("../../bin/udhcpc-event", import.meta.url));
+
+/** Requests in a row, with so many seconds in between, and the pause after them: a cable that was just plugged in waits little. */
+const ATTEMPTS = "4";
+const ATTEMPT_S = "1";
+const PAUSE_S = "3";
+
+/** How Debian's udhcpc is started on a device: in the foreground, asking for the address it had before, setting up nothing itself. */
+export function udhcpcArgv(device: string, before: string | undefined): readonly [string, ...string[]] {
+  return [
+    ...(["udhcpc", "-f", "-i", device, "-s", EVENT_PROGRAM] as const),
+    ...["-t", ATTEMPTS, "-T", ATTEMPT_S, "-A", PAUSE_S],
+    // Classless static routes (RFC 3442), which may hold the default route.
+    ...["-O", "staticroutes"],
+    ...(before === undefined ? [] : ["-r", before]),
+  ];
+}
+
+/** Its environment, which the event program inherits: nothing of ours that the program need not know. */
+export const udhcpcEnv = (): NodeJS.ProcessEnv => ({
+  PATH: process.env["PATH"],
+  SENNIT_NODE: process.execPath,
+});
+
+const KNOWN = ["deconfig", "bound", "renew", "nak", "leasefail"] as const;
+const lineSchema = z.strictObject({
+  event: z.enum(KNOWN),
+  said: z.record(z.string(), z.string()),
+});
+
+/** Most resolvers that are taken from one lease: three are what the C library asks (MAXNS in resolv.h). */
+const MAX_DNS = 3;
+/** 0xffffffff seconds (RFC 2131, 3.3). */
+const FOREVER_S = 0xffff_ffff;
+
+/**
+ * One line of the event program. What a server said is believed as little as can be: a lease without a usable address is
+ * `unusable`, a gateway or resolver that can be none is left out. Undefined for lines that are not the event program's.
+ */
+export function parseDhcpEvent(line: string): DhcpEvent | undefined {
+  if (!line.startsWith("{")) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { event: "unusable", why: "the event program said what is no JSON" };
+  }
+  const parsed = lineSchema.safeParse(value);
+  if (!parsed.success) return { event: "unusable", why: z.prettifyError(parsed.error).slice(0, 200) };
+  const { event, said } = parsed.data;
+  if (event !== "bound" && event !== "renew") return { event };
+  try {
+    return { event, offer: offerOf(said) };
+  } catch (error) {
+    if (error instanceof SennitError) return { event: "unusable", why: error.message };
+    throw error;
+  }
+}
+
+type Said = Readonly<Record<string, string>>;
+
+function offerOf(said: Said): Offer {
+  const address = said["ip"] ?? "";
+  if (!isHost(address)) throw unusable("address", address);
+  const prefixLength = prefixLengthOf(said);
+  const [gateway] = gateways(said).filter((one) => isHost(one) && one !== address);
+  const server = said["serverid"];
+  return {
+    address,
+    prefixLength,
+    gateway,
+    dns: words(said["dns"]).filter(isHost).slice(0, MAX_DNS),
+    server: server !== undefined && isHost(server) ? server : undefined,
+    seconds: secondsOf(said["lease"] ?? ""),
+  };
+}
+
+/** The next hops that were told. Who tells classless routes means these instead of the router (RFC 3442, page 5). */
+function gateways(said: Said): readonly string[] {
+  const routes = words(said["staticroutes"]);
+  if (routes.length === 0) return words(said["router"]);
+  return routes.flatMap((word, index) => (word === "0.0.0.0/0" ? (routes[index + 1] ?? []) : []));
+}
+
+/** Without a mask there is no network: all is reached through the gateway. */
+function prefixLengthOf(said: Said): number {
+  const mask = said["subnet"];
+  if (mask === undefined) return 32;
+  const length = ipaddr.IPv4.isValidFourPartDecimal(mask)
+    ? ipaddr.IPv4.parse(mask).prefixLengthFromSubnetMask()
+    : null;
+  // All of IPv4 as one network would take every packet away from every other line.
+  if (length === null || length === 0) throw unusable("subnet mask", mask);
+  return length;
+}
+
+function secondsOf(text: string): number | undefined {
+  if (!/^\d{1,10}$/.test(text)) throw unusable("lease time", text);
+  const seconds = Number(text);
+  if (seconds === 0 || seconds > FOREVER_S) throw unusable("lease time", text);
+  return seconds === FOREVER_S ? undefined : seconds;
+}
+
+const words = (text = ""): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
+
+/** Class A, B or C, and neither "this network" nor loopback (RFC 1122, 3.2.1.3). */
+function isHost(text: string): boolean {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return false;
+  const [first = 0] = ipaddr.IPv4.parse(text).octets;
+  return first >= 1 && first <= 223 && first !== 127;
+}
+
+function unusable(what: string, found: string): SennitError {
+  const shown = found === "" ? "none" : JSON.stringify(found.slice(0, 50));
+  return new SennitError("peer", "lease-unusable", `the DHCP server gave a ${what} of no use: ${shown}`);
+}
