@@ -66,7 +66,7 @@ export class DhcpClient {
       begun = true;
     });
     child.stdout?.on("data", (chunk: Buffer) => lines.take(chunk));
-    void child.exited.then(({ code, signal }) => this.#restartLater(`${signal ?? `exit ${code}`}`));
+    void child.exited.then(({ code, signal }) => this.#restartLater(signal ?? `exit ${code}`));
   }
 
   #restartLater(why: string): void {

@@ -85,6 +85,7 @@ export class Lab {
     await layCables(hosts, links, namespace);
     const emulator = await emulate(hosts, links, seed, broken.reject);
     closer.add("links", () => emulator.stop());
+    for (const host of hosts.values()) closer.add("DHCP server", () => host.dhcp?.stop());
     await Promise.all([...hosts.values()].map((host) => host.configure()));
     for (const host of hosts.values()) {
       for (const child of await startServices(host)) {

@@ -32,11 +32,16 @@ const PAUSE_S = "3";
 /** How Debian's udhcpc is started on a device: in the foreground, asking for the address it had before, setting up nothing itself. */
 export function udhcpcArgv(device: string, before: string | undefined): readonly [string, ...string[]] {
   return [
-    ...(["udhcpc", "-f", "-i", device, "-s", EVENT_PROGRAM] as const),
-    ...["-t", ATTEMPTS, "-T", ATTEMPT_S, "-A", PAUSE_S],
+    "udhcpc",
+    "-f",
+    `-i${device}`,
+    `-s${EVENT_PROGRAM}`,
+    `-t${ATTEMPTS}`,
+    `-T${ATTEMPT_S}`,
+    `-A${PAUSE_S}`,
     // Classless static routes (RFC 3442), which may hold the default route.
-    ...["-O", "staticroutes"],
-    ...(before === undefined ? [] : ["-r", before]),
+    "-Ostaticroutes",
+    ...(before === undefined ? [] : [`-r${before}`]),
   ];
 }
 
@@ -87,7 +92,7 @@ function offerOf(said: Said): Offer {
   const address = said["ip"] ?? "";
   if (!isHost(address)) throw unusable("address", address);
   const prefixLength = prefixLengthOf(said);
-  const [gateway] = gateways(said).filter((one) => isHost(one) && one !== address);
+  const gateway = gateways(said).find((one) => isHost(one) && one !== address);
   const server = said["serverid"];
   return {
     address,

@@ -43,14 +43,19 @@ function placed(device: string, text: string, metric: number): DeviceAddress {
   // In the kernel's spelling (RFC 5952), by which it is found again.
   const spelled = ipaddr.parse(address).toString();
   return {
-    ...{ family: familyOf(address), device, address: spelled },
+    family: familyOf(address),
+    device,
+    address: spelled,
     prefixLength: Number(prefixLength),
     metric,
   };
 }
 
 const asAddress = ({ family, address, prefixLength, metric }: DeviceAddress): Address => ({
-  ...{ family, address, prefixLength, metric },
+  family,
+  address,
+  prefixLength,
+  metric,
   scope: "global",
   secondary: false,
   preferred: true,

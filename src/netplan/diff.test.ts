@@ -70,12 +70,31 @@ test("the new lease is there before the old one goes, and nobody else's address 
     preferred: true,
   } as const;
   const wan0: Link = {
-    ...{ name: "wan0", index: 2, kind: undefined, up: true, carrier: true, mtu: 1500 },
+    name: "wan0",
+    index: 2,
+    kind: undefined,
+    up: true,
+    carrier: true,
+    mtu: 1500,
     addresses: [
-      { ...seen, address: "10.1.0.2", metric: METRIC_FIRST_WAN },
-      { ...seen, address: "10.7.0.2" },
-      { ...seen, address: "10.8.0.2", metric: 100 },
-      { ...seen, address: "10.9.0.2" },
+      {
+        ...seen,
+        address: "10.1.0.2",
+        metric: METRIC_FIRST_WAN,
+      },
+      {
+        ...seen,
+        address: "10.7.0.2",
+      },
+      {
+        ...seen,
+        address: "10.8.0.2",
+        metric: 100,
+      },
+      {
+        ...seen,
+        address: "10.9.0.2",
+      },
     ],
   };
   const desired: DesiredState = {

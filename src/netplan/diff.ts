@@ -81,7 +81,10 @@ function diffAddresses(
 ): { readonly missing: readonly DeviceAddress[]; readonly surplus: readonly DeviceAddress[] } {
   const actual = links.flatMap(({ name, addresses }) =>
     addresses.map(({ family, address, prefixLength, metric }) => ({
-      ...{ device: name, family, address, prefixLength },
+      device: name,
+      family,
+      address,
+      prefixLength,
       metric,
     })),
   );

@@ -143,12 +143,15 @@ export class Addressing {
     const now = this.#deps.wallClock();
     const before = this.#leases.get(wan);
     this.#leases.set(wan, {
-      ...{ wan, device, address, prefixLength },
+      wan,
+      device,
+      address,
+      prefixLength,
       gateway: gateway ?? null,
       dns: [...dns],
       server: server ?? null,
       since: before?.address === address && before.device === device ? before.since : now,
-      until: seconds === undefined ? null : now + seconds * 1000,
+      until: seconds === undefined ? null : now + seconds * 1e3,
     });
     if (before?.address !== address)
       this.#deps.log.info({ wan, device, address, gateway, server }, "new lease");

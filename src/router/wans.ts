@@ -27,7 +27,9 @@ export function wanIntents(
     const mine = wan.addressing === "dhcp" && lease?.device === device ? lease : undefined;
     const gateway = wan.gateway ?? mine?.gateway ?? undefined;
     return {
-      ...{ name, device, role: wan.role },
+      name,
+      device,
+      role: wan.role,
       ...(gateway !== undefined && { gateway }),
       ...(wan.addressing !== "found" && {
         managed: {

@@ -24,6 +24,7 @@ hosts:
   b: { interfaces: { wan: [10.0.2.2/24] }, routes: [default via 10.0.2.1] }
   nat:
     nat: { outside: wan }
+    dhcp: { interface: b }
     interfaces: { a: [10.0.1.1/24], b: [10.0.2.1/24], wan: [192.0.2.1/24] }
   outside: { interfaces: { wan: [192.0.2.2/24, 192.0.2.3/24] } }
 links:
@@ -323,6 +324,18 @@ const CONTRACT: Readonly<Record<Exclude<FaultName, "nat-reboot">, Clause>> = {
     look: async () => (await seenFrom())?.from,
     without: "192.0.2.1",
     with: "192.0.2.77",
+  },
+  renumber: {
+    target: "nat:b",
+    value: "10.77.0.1/24",
+    look: async () =>
+      Promise.all(
+        ["10.0.2.1", "10.77.0.1"].map(
+          async (address) => (await ping(lab, "a", address, { count: 1 })).received,
+        ),
+      ),
+    without: [1, 0],
+    with: [0, 1],
   },
   "wan-address": {
     target: "b:wan",

@@ -131,20 +131,43 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       lanAddresses: [{ device: "lan0", address: "192.168.1.1/24" }],
       wans: [
         {
-          ...{ name: "cable", device: "cable0", role: "active", gateway: "192.168.0.1" },
-          managed: { addresses: ["192.168.0.50/24"], announced: true },
+          name: "cable",
+          device: "cable0",
+          role: "active",
+          gateway: "192.168.0.1",
+          managed: {
+            addresses: ["192.168.0.50/24"],
+            announced: true,
+          },
         },
         {
-          ...{ name: "dsl", device: "dsl0", role: "backup", gateway: "10.2.0.1" },
-          managed: { addresses: ["10.2.0.2/24"], announced: false },
+          name: "dsl",
+          device: "dsl0",
+          role: "backup",
+          gateway: "10.2.0.1",
+          managed: {
+            addresses: ["10.2.0.2/24"],
+            announced: false,
+          },
         },
         {
-          ...{ name: "vps", device: "vps0", role: "active", gateway: "192.0.2.1" },
-          managed: { addresses: ["198.51.100.77/32"], announced: false },
+          name: "vps",
+          device: "vps0",
+          role: "active",
+          gateway: "192.0.2.1",
+          managed: {
+            addresses: ["198.51.100.77/32"],
+            announced: false,
+          },
         },
         {
-          ...{ name: "lte", device: "lte0", role: "active" },
-          managed: { addresses: [], announced: true },
+          name: "lte",
+          device: "lte0",
+          role: "active",
+          managed: {
+            addresses: [],
+            announced: true,
+          },
         },
       ],
       relayPorts: BOTH,
@@ -160,8 +183,14 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       lan: ["lan0"],
       wans: [
         {
-          ...{ name: "cable", device: "cable0", role: "active", gateway: "192.168.1.254" },
-          managed: { addresses: ["192.168.1.50/24"], announced: true },
+          name: "cable",
+          device: "cable0",
+          role: "active",
+          gateway: "192.168.1.254",
+          managed: {
+            addresses: ["192.168.1.50/24"],
+            announced: true,
+          },
         },
         { name: "lte", device: "lte0", role: "active" },
       ],

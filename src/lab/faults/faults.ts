@@ -6,7 +6,7 @@ import type { LabLink, LinkFault } from "../link/lablink.ts";
 import type { RateTrace } from "../link/ratetrace.ts";
 import type { LabHost } from "../net/host.ts";
 import type { NatFault } from "../net/natbox.ts";
-import { addressesOf, contains, nth } from "../topology/addresses.ts";
+import { addressesOf, contains, nth, parseRange, type AddressRange } from "../topology/addresses.ts";
 import { linkChange, type DirectionChange } from "../topology/linkschema.ts";
 import { natKind, type NatKind } from "../topology/natschema.ts";
 import { rateSettings } from "../topology/linksettings.ts";
@@ -25,6 +25,9 @@ interface Entry extends ActiveFault {
 }
 
 type Undo = Entry["undo"];
+
+/** Of a subnet that holds what a DHCP server gives out. */
+const MAX_PREFIX = 24;
 
 /** Neighbouring addresses tried when a changed address is not given. */
 const CANDIDATES = 64;
@@ -106,6 +109,8 @@ export class Faults {
           );
         return this.#readdress(host, device, value);
       }
+      case "renumber":
+        return this.#renumber(target, value);
       default:
         throw new SennitError("bug", "lab-fault-unknown", `nobody knows how to make ${fault}`);
     }
@@ -162,6 +167,34 @@ export class Faults {
     return async () => {
       await host.restartNat();
       return undefined;
+    };
+  }
+
+  /** As a modem does that restarts: the carrier goes, and comes back with another DHCP server behind it. */
+  #renumber(target: string, value: string | undefined): () => Promise<Undo> {
+    const [name = "", device = ""] = target.split(":");
+    const serving = [...this.#hosts.values()].filter(({ dhcp }) => dhcp !== undefined);
+    const host = serving.find((one) => one.name === name && one.dhcp?.spec.interface === device);
+    const link = [...this.#links.values()].find(({ spec }) =>
+      spec.ends.some((end) => end.host === name && end.device === device),
+    );
+    if (host === undefined || link === undefined)
+      throw wrong(
+        `"${target}"`,
+        listed(serving.map((known) => `${known.name}:${known.dhcp?.spec.interface}`)),
+      );
+    const to = parseRange(value ?? `10.213.${this.#changes++ % 256}.1/24`);
+    if (to?.family !== 4 || to.count !== 1 || to.prefixLength > MAX_PREFIX)
+      throw wrong(`"${value}"`, 'an address with its prefix such as "10.213.0.1/24"');
+    const out: LinkFault = { change: { carrier: false } };
+    const renumber = async (range?: AddressRange): Promise<void> => {
+      await link.addFault(out);
+      await host.renumber(device, range);
+      await link.removeFault(out);
+    };
+    return async () => {
+      await renumber(to);
+      return () => renumber();
     };
   }
 

@@ -89,6 +89,12 @@ export const FAULTS = {
     optional: true,
     about: "the interface's own address changes",
   },
+  renumber: {
+    target: "interface",
+    value: "an address with its prefix",
+    optional: true,
+    about: "its DHCP server restarts with another subnet and gateway",
+  },
 } as const satisfies Record<string, FaultKind>;
 
 export interface FaultKind {

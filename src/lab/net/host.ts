@@ -4,11 +4,13 @@ import { netnsPath } from "../../linux/netns.ts";
 import { createSysctl } from "../../linux/sysctl.ts";
 import type { AddressRange } from "../topology/addresses.ts";
 import type { HostSpec } from "../topology/schema.ts";
+import { DhcpServer } from "./dhcpserver.ts";
 import { NatBox } from "./natbox.ts";
 import {
   deviceLines,
   holeRules,
   readdressLines,
+  renumberLines,
   routeLines,
   stripRules,
   natSysctlsOf,
@@ -24,8 +26,12 @@ export class LabHost {
   readonly exec: Exec;
   /** Of NAT boxes only. */
   readonly nat: NatBox | undefined;
+  /** Of hosts that give out addresses only. */
+  readonly dhcp: DhcpServer | undefined;
   /** Devices behind which is a black hole. */
   readonly #holes = new Set<string>();
+  /** Interfaces whose subnet is not the one of the topology. */
+  readonly #renumbered = new Map<string, AddressRange>();
   /** Interfaces whose address is not the one of the topology. */
   readonly #readdressed = new Map<string, string>();
 
@@ -35,6 +41,7 @@ export class LabHost {
     this.netns = netnsPath(namespace);
     this.exec = inNamespace(exec, this.netns);
     this.nat = spec.nat === undefined ? undefined : new NatBox(spec.nat, this.exec, this.netns);
+    this.dhcp = spec.dhcp === undefined ? undefined : new DhcpServer(spec.dhcp, this.netns);
   }
 
   /** To be called before there are devices. */
@@ -47,6 +54,7 @@ export class LabHost {
     await this.#ip(deviceLines(this.spec));
     await this.restartNat();
     if (this.nat !== undefined) this.#set(natSysctlsOf(this.nat.spec));
+    await this.#restartDhcp();
   }
 
   /** All mappings are gone, as after a reboot, and it is a NAT of the kind that was asked for last. */
@@ -73,6 +81,8 @@ export class LabHost {
 
   /** The IPv4 subnet of an interface with one address. Throws `lab-no-address` where it has none, or many. */
   subnetOf(device: string): AddressRange {
+    const renumbered = this.#renumbered.get(device);
+    if (renumbered !== undefined) return renumbered;
     const ranges = (this.spec.interfaces[device] ?? []).filter(({ family }) => family === 4);
     const [range] = ranges;
     if (range !== undefined && ranges.length === 1 && range.count === 1) return range;
@@ -95,6 +105,24 @@ export class LabHost {
     await this.#ip(readdressLines(this.spec, device, this.subnetOf(device), from, to));
     this.#readdressed.set(device, to);
     await this.restartNat();
+  }
+
+  /**
+   * Another subnet and address for `device`, or without `to` its own again; who gets addresses there is told by the DHCP
+   * server when it asks. A NAT starts anew.
+   */
+  async renumber(device: string, to?: AddressRange): Promise<void> {
+    const from = this.subnetOf(device);
+    this.#renumbered.delete(device);
+    const next = to ?? this.subnetOf(device);
+    if (to !== undefined) this.#renumbered.set(device, to);
+    await this.#ip(renumberLines(device, from, next));
+    await this.restartNat();
+    await this.#restartDhcp();
+  }
+
+  async #restartDhcp(): Promise<void> {
+    await this.dhcp?.restart(this.subnetOf(this.dhcp.spec.interface));
   }
 
   /** The first IPv4 address of an interface that may have several. */

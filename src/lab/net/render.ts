@@ -86,6 +86,11 @@ export function readdressLines(
   ]);
 }
 
+/** One subnet for another on `device`. */
+export function renumberLines(device: string, from: AddressRange, to: AddressRange): string {
+  return text([...addressLines("del", from, device), ...addressLines("add", to, device)]);
+}
+
 function routesThrough(host: HostSpec, range: AddressRange): string[] {
   return host.routes.filter(({ gateway }) => contains(range, gateway)).map(routeLine);
 }

@@ -104,6 +104,14 @@ function hostFaults(name: string, host: HostSpec, plugged: ReadonlyMap<string, s
     if (!ranges.some((range) => contains(range, gateway)))
       fault(["routes", index], `the gateway ${gateway}`, `an address in a subnet of ${name}`);
   }
+  const serving = host.dhcp?.interface;
+  if (serving !== undefined && !devices.includes(serving))
+    fault(["dhcp", "interface"], `"${serving}"`, listed(devices));
+  else if (
+    serving !== undefined &&
+    host.interfaces[serving]?.filter(({ family }) => family === 4).length !== 1
+  )
+    fault(["dhcp", "interface"], `${serving} without one IPv4 address`, "an interface with one");
   const outside = host.nat?.outside;
   if (outside !== undefined) {
     if (!devices.includes(outside)) fault(["nat", "outside"], `"${outside}"`, listed(devices));

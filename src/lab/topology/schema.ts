@@ -27,6 +27,10 @@ export const hostSchema = z.strictObject({
   nat: natSchema
     .optional()
     .describe("Makes it a router that hides IPv4 behind one address, and answers nobody outside"),
+  dhcp: z
+    .strictObject({ interface: deviceName.describe("Where it gives out addresses") })
+    .optional()
+    .describe("Gives out addresses of an interface's subnet, with itself as the gateway"),
   services: z
     .array(z.enum(["web", "iperf3"]))
     .default([])

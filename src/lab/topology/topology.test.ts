@@ -75,7 +75,7 @@ describe("a right file", () => {
   });
 
   test("all that is built in", async () => {
-    expect(builtInTopologies()).toEqual(["cascade", "dual"]);
+    expect(builtInTopologies()).toEqual(["cascade", "dhcp", "dual"]);
     for (const name of builtInTopologies()) {
       const { about, links } = await loadTopology(name);
       expect(about).not.toBe("");
