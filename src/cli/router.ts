@@ -6,6 +6,8 @@ import { createLog } from "../base/log.ts";
 import { loadRouterConfig, type RouterConfig } from "../config/router.ts";
 import { ConfigFile } from "../control/configfile.ts";
 import { openKernel } from "../control/kernel.ts";
+import { refuseUnknownMptcp } from "../control/mptcpoffer.ts";
+import { createSysctl } from "../linux/sysctl.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
 import { RouterControl } from "../router/control.ts";
@@ -53,6 +55,8 @@ export function routerCommand(): Command {
 
 async function run(file: string): Promise<void> {
   const config = await loadRouterConfig(file);
+  const check = ({ mptcp }: RouterConfig): void => refuseUnknownMptcp(mptcp, createSysctl());
+  check(config);
   const { directories } = config;
   const log = createLog({ name: "router", level: config.log.level });
   const state = await StateDir.open(directories.state);
@@ -75,7 +79,7 @@ async function run(file: string): Promise<void> {
   const versions = new Versions(await StateDir.open(join(directories.state, "config")), Date.now);
   const configFile = new ConfigFile({ path: resolve(file), state, versions, now: Date.now });
   await runUntilSignal(
-    new RouterService(config, { file: configFile, open, goOn, clock: systemClock, log }),
+    new RouterService(config, { file: configFile, check, open, goOn, clock: systemClock, log }),
     log,
   );
 }

@@ -9,6 +9,8 @@ import { createLog } from "../base/log.ts";
 import { parseDuration } from "../base/units.ts";
 import { loadServerConfig, type ServerConfig } from "../config/server.ts";
 import { openKernel } from "../control/kernel.ts";
+import { refuseUnknownMptcp } from "../control/mptcpoffer.ts";
+import { createSysctl } from "../linux/sysctl.ts";
 import { ServerControl } from "../server/control.ts";
 import { GuestBook } from "../server/guests.ts";
 import { privateDirectory } from "../store/private.ts";
@@ -59,6 +61,7 @@ export function serverCommand(): Command {
 
 async function run(file: string): Promise<void> {
   const config = await loadServerConfig(file);
+  refuseUnknownMptcp(config.mptcp, createSysctl());
   const { directories } = config;
   const log = createLog({ name: "server", level: config.log.level });
   const guests = new GuestBook(await StateDir.open(directories.state), Date.now);

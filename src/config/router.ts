@@ -2,10 +2,8 @@ import { z } from "zod";
 import { directories, drain, grace, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
 import { mptcp } from "./mptcp.ts";
-import { hooks, mail, webhooks } from "./router/events.ts";
 import { lan } from "./router/lan.ts";
 import { lanRules } from "./router/lanrules.ts";
-import { thresholds } from "./router/thresholds.ts";
 import { wan } from "./router/wan.ts";
 import { wanRules } from "./router/wanrules.ts";
 
@@ -57,10 +55,6 @@ const schema = z.strictObject({
     .describe("The uplinks, each under a name of your choice"),
   relay,
   mptcp,
-  thresholds,
-  hooks,
-  webhooks,
-  mail,
   directories: directories("router"),
   log,
 });

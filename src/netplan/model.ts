@@ -11,6 +11,8 @@ export interface RouterIntent {
   readonly relayPorts: { readonly inet: number | undefined; readonly inet6: number | undefined };
   /** The server's addresses, the first one dialled first. Empty while not known. */
   readonly serverAddresses: readonly string[];
+  /** Unless told, as `DEFAULT_MPTCP`. */
+  readonly mptcp?: MptcpSettings;
   /** What happens to connections that the relay does not take: they go out directly, or not at all. */
   readonly onFailure: "open" | "closed";
 }
@@ -33,6 +35,20 @@ export interface WanIntent {
    */
   readonly managed?: { readonly addresses: readonly string[]; readonly announced: boolean };
 }
+
+/** How the kernel does Multipath TCP. */
+export interface MptcpSettings {
+  readonly checksum: boolean;
+  /** Timeouts in a row after which a subflow is stale. */
+  readonly staleLossCount: number;
+  /** Milliseconds; 0 is never. */
+  readonly blackholeTimeout: number;
+  /** Undefined: as it was before us. */
+  readonly scheduler?: string | undefined;
+  readonly congestionControl?: string | undefined;
+}
+
+export const DEFAULT_MPTCP: MptcpSettings = { checksum: false, staleLossCount: 2, blackholeTimeout: 0 };
 
 /** What the kernel has by itself or from others. */
 export interface Observations {

@@ -1,5 +1,5 @@
 import type { MptcpLimits } from "../linux/iproute.ts";
-import type { DesiredState, Observations, RouterIntent } from "./model.ts";
+import type { DesiredState, MptcpSettings, Observations, RouterIntent } from "./model.ts";
 import { plannedAddresses } from "./addresses.ts";
 import { usablePaths } from "./paths.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
@@ -29,14 +29,14 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
 const SERVER_LIMITS: MptcpLimits = { subflows: 8, addAddrAccepted: 0 };
 
 /** What the kernel of a server should hold: it has no WANs to choose from, so only MPTCP and TCP settings. */
-export function planServer(): DesiredState {
+export function planServer(mptcp?: MptcpSettings): DesiredState {
   return {
     nft: undefined,
     addresses: [],
     rules: [],
     routes: [],
     mptcpLimits: SERVER_LIMITS,
-    sysctls: serverSysctls(),
+    sysctls: serverSysctls(mptcp),
     problems: [],
   };
 }

@@ -1,5 +1,12 @@
 import { KEEPALIVE_MS } from "../wan/natentries.ts";
-import type { Observations, RouterIntent, SysctlWish, WanIntent } from "./model.ts";
+import {
+  DEFAULT_MPTCP,
+  type MptcpSettings,
+  type Observations,
+  type RouterIntent,
+  type SysctlWish,
+  type WanIntent,
+} from "./model.ts";
 
 const MIB = 1024 ** 2;
 
@@ -15,15 +22,30 @@ const NOTSENT_LOWAT = 128 * 1024;
  */
 const NEIGHBOUR_RETRANS_MS = "200";
 
+/** As the config has it. */
+const mptcp = ({
+  checksum,
+  staleLossCount,
+  blackholeTimeout,
+  scheduler,
+  congestionControl,
+}: MptcpSettings): readonly SysctlWish[] => [
+  // In seconds. One dropped MPTCP SYN would turn MPTCP off for the whole namespace for an hour (6.12+). We judge by WAN.
+  { key: "net/mptcp/blackhole_timeout", value: String(Math.ceil(blackholeTimeout / 1000)) },
+  { key: "net/mptcp/stale_loss_cnt", value: String(staleLossCount) },
+  { key: "net/mptcp/checksum_enabled", value: checksum ? "1" : "0" },
+  ...(scheduler === undefined ? [] : [{ key: "net/mptcp/scheduler", value: scheduler }]),
+  ...(congestionControl === undefined
+    ? []
+    : [{ key: "net/ipv4/tcp_congestion_control", value: congestionControl }]),
+];
+
 /** Both roles. */
-const COMMON: readonly SysctlWish[] = [
+const common = (settings = DEFAULT_MPTCP): readonly SysctlWish[] => [
   { key: "net/mptcp/enabled", value: "1" },
   // How long a connection lives without any subflow. The session decides about giving up, not the kernel.
   { key: "net/mptcp/close_timeout", value: "3600" },
-  // One dropped MPTCP SYN would turn MPTCP off for the whole namespace for an hour (6.12+). We judge by WAN.
-  { key: "net/mptcp/blackhole_timeout", value: "0" },
-  { key: "net/mptcp/stale_loss_cnt", value: "2" },
-  { key: "net/mptcp/checksum_enabled", value: "0" },
+  ...mptcp(settings),
   // Carriers are idle and then busy again: that is no reason to start slowly.
   { key: "net/ipv4/tcp_slow_start_after_idle", value: "0" },
   // Where ICMP is filtered, find the size that fits after a loss (RFC 4821), from a size that fits everywhere.
@@ -48,8 +70,8 @@ const KEEPALIVE: readonly SysctlWish[] = ["time", "intvl"].map((what) => ({
  * 6.15 on; where both exist they agree. Not for routers, where the type is switched socket by socket (withOwnPaths) and a
  * look at the wrong moment would be noted as what was there before us.
  */
-export const serverSysctls = (): readonly SysctlWish[] => [
-  ...COMMON,
+export const serverSysctls = (settings?: MptcpSettings): readonly SysctlWish[] => [
+  ...common(settings),
   { key: "net/mptcp/pm_type", value: "0" },
   { key: "net/mptcp/path_manager", value: "kernel" },
 ];
@@ -61,7 +83,7 @@ export function routerSysctls(
   const used = intent.wans.filter(({ role }) => role !== "off");
   const wans = used.map(({ device }) => device);
   return [
-    ...COMMON,
+    ...common(intent.mptcp),
     ...(namespaceKeepAlive ? KEEPALIVE : []),
     ...[...intent.lan, ...wans].flatMap(forwarding),
     ...wans.flatMap(wanDevice),

@@ -24,6 +24,7 @@ export function routerIntent(
     wans: wanIntents(config, devices, leases),
     relayPorts: { inet: ports?.v4, inet6: ports?.v6 },
     serverAddresses,
+    mptcp: config.mptcp,
     onFailure: config.relay.onFailure,
   };
 }

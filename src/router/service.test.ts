@@ -60,6 +60,7 @@ async function newService(): Promise<RouterService> {
   const file = new ConfigFile({ path, state, versions, now });
   return new RouterService(parseRouterConfig(text(), path), {
     file,
+    check: () => undefined,
     open: fakeRunner,
     goOn: () => startedOver++,
     clock,

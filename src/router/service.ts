@@ -23,6 +23,8 @@ export interface Runner {
 
 export interface RouterServiceDeps {
   readonly file: ConfigFile;
+  /** Throws where a config asks for what this machine does not have. */
+  readonly check: (config: RouterConfig) => void;
   /** Makes what runs a config; nothing is started by that. */
   readonly open: (config: RouterConfig) => Runner;
   /** Replaces this process by a new one that reads the file; does not return. */
@@ -176,6 +178,7 @@ export class RouterService implements ConfigService {
         },
       );
     }
+    this.#deps.check(config);
     return config;
   }
 

@@ -78,7 +78,7 @@ export class ServerControl {
         const { errors } = await kernel.reconciler.clean();
         for (const error of errors) log.error({ code: error.code, why: error.message }, "not taken back");
       });
-      const { errors } = await kernel.reconciler.apply(planServer());
+      const { errors } = await kernel.reconciler.apply(planServer(this.#deps.config.mptcp));
       this.#problems = errors.map(({ code, message, remedy }) => ({ code, message, remedy: remedy ?? null }));
       this.#closer.add("data process", () => this.#data.stop());
       await this.#data.start();

@@ -38,11 +38,7 @@ interface Wan {
   addressing?: string;
   addresses?: readonly string[];
   gateway?: string;
-  mtu?: number;
   role?: string;
-  quota?: { total?: string; rx?: string; tx?: string };
-  schedule?: { from: string; to: string }[];
-  check?: { kind: string; targets: string[] };
 }
 
 interface Router {
@@ -81,11 +77,6 @@ function lawfulWan(wan: Wan, device: string): void {
   }
   if (wan.addressing !== "static") delete wan.addresses;
   else wan.addresses = ["192.0.2.2/24", "2001:db8::2/64"];
-  if (wan.mtu !== undefined) wan.mtu = Math.max(wan.mtu, 1280);
-  if (wan.quota !== undefined) wan.quota.total ??= "1 GB";
-  for (const entry of wan.schedule ?? []) if (entry.from === entry.to) entry.to = "07:15";
-  if (wan.check !== undefined)
-    wan.check.targets = [wan.check.kind === "tcp" ? "[2001:db8::1]:443" : "192.0.2.1"];
 }
 
 /** Where a section with keys of its own begins, the whole file included. */

@@ -89,7 +89,11 @@ it("tells all mistakes of a file at once, and does nothing", async () => {
     expect(told).toContain("wans.fibre.role");
     expect(told).toContain("wans.lte.interface");
   }
+  await writeFile(file, `${good}mptcp: { congestionControl: nosuch }\n`);
+  expect(await complaint("apply")).toMatch(/this kernel has no "nosuch"\n {2}-> choose .*reno/);
   expect(await wans()).toBe("fibre,lte");
+  await writeFile(file, `${good}mptcp: { staleLossCount: 5 }\n`);
+  expect(await sennit("plan")).toMatch(/^sysctl -w net\/mptcp\/stale_loss_cnt=5$/m);
   await writeFile(file, good.replace(/run: .*/, "run: /run/elsewhere"));
   expect(await complaint("apply")).toContain("nothing is running on /run/elsewhere");
   await writeFile(file, good);

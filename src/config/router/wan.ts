@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { ipAddress, deviceAddress, deviceName, macAddress, rate } from "../networkfields.ts";
-import { check, quota, schedule } from "./wanrunning.ts";
+import { ipAddress, deviceAddress, deviceName, macAddress } from "../networkfields.ts";
 
 const role = z
   .enum(["active", "backup", "off"])
@@ -25,25 +24,6 @@ const match = z
   })
   .optional()
   .describe("Instead of `interface`: the device of which all this is true");
-
-const onOff = z.enum(["on", "off"]).optional();
-
-/** Named as `ethtool -K` names them. */
-const offloads = z
-  .strictObject({
-    rx: onOff.describe("Checksums of what comes in"),
-    tx: onOff.describe("Checksums of what goes out"),
-    sg: onOff.describe("Packets gathered from several places in memory"),
-    tso: onOff.describe("TCP cut into packets by the device"),
-    gso: onOff.describe("TCP and UDP cut into packets as late as can be"),
-    gro: onOff.describe("Packets that came in joined before they are looked at"),
-    lro: onOff.describe("The same in the device; what is forwarded needs it off"),
-  })
-  .optional()
-  .describe("Work that the device or the last step before it does, as `ethtool -K` names it");
-
-/** Largest frame of Ethernet hardware in common use ("jumbo"), and what IPv4 hosts must take at least (RFC 791, 3.2). */
-const MTU = { min: 576, max: 9216 } as const;
 
 /** One uplink, as people write it. */
 export const wan = z.strictObject({
@@ -71,37 +51,6 @@ export const wan = z.strictObject({
     .max(100)
     .default(1)
     .describe("Share of the connections that go out directly, beside the other active WANs' weights"),
-  cost: z
-    .int()
-    .min(0)
-    .max(100)
-    .default(0)
-    .describe(
-      "What traffic here costs, beside the other WANs: direct connections use the cheapest that is up",
-    ),
-  metered: z
-    .boolean()
-    .default(false)
-    .describe("Whether every byte is paid for: nothing is measured here that needs more than a few of them"),
-  quota,
-  schedule,
-  mtu: z.int().min(MTU.min).max(MTU.max).optional().describe("Largest packet on the device, in bytes"),
-  ttl: z
-    .int()
-    .min(1)
-    .max(255)
-    .optional()
-    .describe("Hop limit with which all packets leave here, as some carriers want it"),
-  mac: macAddress.optional().describe("The address that the device is to have instead of its own"),
-  offloads,
-  rate: z
-    .strictObject({
-      down: rate.optional().describe("Towards the LAN"),
-      up: rate.optional().describe("Away from it"),
-    })
-    .optional()
-    .describe("What the line carries, where that is known; without it, it is measured"),
-  check,
 });
 
 export type WanConfig = z.output<typeof wan>;

@@ -1,11 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isEndpoint } from "../../base/endpoint.ts";
 import { show, type Fault } from "../load.ts";
 import { parseDeviceAddress } from "../networkfields.ts";
-
-/** RFC 8200, section 5: no IPv6 on a link that can't carry so much. */
-const IPV6_MIN_MTU = 1280;
 
 const unknown = z.unknown().optional();
 const section = z.record(z.string(), unknown).optional().catch(undefined);
@@ -18,10 +14,6 @@ const glimpse = z.object({
   addressing: unknown,
   addresses: strings,
   gateway: z.string().optional().catch(undefined),
-  mtu: z.number().optional().catch(undefined),
-  quota: section,
-  schedule: z.array(section).catch([]).default([]),
-  check: z.object({ kind: unknown, targets: strings }).optional().catch(undefined),
 });
 type Glimpse = z.output<typeof glimpse>;
 
@@ -29,13 +21,7 @@ type Glimpse = z.output<typeof glimpse>;
 export function wanRules(value: unknown, path: readonly PropertyKey[]): readonly Fault[] {
   const seen = glimpse.safeParse(value).data;
   if (seen === undefined) return [];
-  const faults = [
-    ...identityRules(seen),
-    ...addressRules(seen),
-    ...quotaRules(seen),
-    ...scheduleRules(seen),
-    ...checkRules(seen),
-  ];
+  const faults = [...identityRules(seen), ...addressRules(seen)];
   return faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
 }
 
@@ -50,7 +36,7 @@ function identityRules({ interface: device, match }: Glimpse): readonly Fault[] 
   return [];
 }
 
-function addressRules({ addressing, addresses, gateway, mtu }: Glimpse): readonly Fault[] {
+function addressRules({ addressing, addresses, gateway }: Glimpse): readonly Fault[] {
   const faults: Fault[] = [];
   const isStatic = addressing === "static";
   if (isStatic && addresses === undefined) {
@@ -76,42 +62,6 @@ function addressRules({ addressing, addresses, gateway, mtu }: Glimpse): readonl
         allowed: `an address of a family that \`addresses\` has`,
       });
     }
-    if (family === 6) families.add(6);
-  }
-  if (mtu !== undefined && mtu < IPV6_MIN_MTU && families.has(6)) {
-    faults.push({
-      path: ["mtu"],
-      found: show(mtu),
-      allowed: `${IPV6_MIN_MTU} or more, as this WAN has IPv6`,
-    });
   }
   return faults;
-}
-
-function quotaRules({ quota }: Glimpse): readonly Fault[] {
-  if (quota === undefined || ["tx", "rx", "total"].some((key) => quota[key] !== undefined)) return [];
-  return [{ path: ["quota"], found: "no amount", allowed: "tx, rx or total, or several of them" }];
-}
-
-function scheduleRules({ schedule }: Glimpse): readonly Fault[] {
-  return schedule.flatMap((entry, index) => {
-    if (entry?.["from"] === undefined || entry["from"] !== entry["to"]) return [];
-    return [
-      {
-        path: ["schedule", index, "to"],
-        found: show(entry["to"]),
-        allowed: 'another time than `from`; a whole day is from "00:00" to "24:00"',
-      },
-    ];
-  });
-}
-
-function checkRules({ check }: Glimpse): readonly Fault[] {
-  return (check?.targets ?? []).flatMap((target, index) => {
-    const fits = check?.kind === "tcp" ? isEndpoint(target) : isIP(target) !== 0;
-    // What is neither is refused by its shape already.
-    if (fits || (isIP(target) === 0 && !isEndpoint(target))) return [];
-    const allowed = check?.kind === "tcp" ? "HOST:PORT, as `kind` is tcp" : "an address, without a port";
-    return [{ path: ["check", "targets", index], found: show(target), allowed }];
-  });
 }
