@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Client } from "../api/client.ts";
 import type { Plan } from "../api/config.ts";
@@ -77,6 +78,8 @@ async function planAlone(config: RouterConfig): Promise<Plan> {
 
 /** Nothing, where the router belongs to no server yet. */
 async function knownServer(config: RouterConfig): Promise<readonly string[]> {
+  // Opening it would make it.
+  if (!existsSync(config.directories.state)) return [];
   try {
     const { endpoints } = await membership(await StateDir.open(config.directories.state));
     return await resolveAll(endpoints.map(({ host }) => host));

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +79,25 @@ it("tells every mistake in a config with its path, what it found and what is all
     ].join("\n"),
   );
   expect(await router.snapshot()).toBe(before);
+});
+
+it("plans for a start, changing nothing; the plan is a script that does it", async () => {
+  await configure(GOOD);
+  const before = await router.snapshot();
+  const plan = await sennit(["plan", "--config", file]);
+  expect(plan).toMatchObject({ status: 0, stderr: "" });
+  expect(plan.stdout).toContain("ip rule add priority 8300 oif fibre0 lookup 8301 protocol 83\n");
+  expect(plan.stdout).toContain("nft -f - <<'EOF'\n");
+  const { steps } = JSON.parse((await sennit(["plan", "--json", "--config", file])).stdout) as {
+    steps: { command: string; input: string | null }[];
+  };
+  for (const { command } of steps) expect(plan.stdout).toContain(command);
+  expect(await router.snapshot()).toBe(before);
+  expect(existsSync(join(directory, "state"))).toBe(false);
+
+  await router.exec(["sh", "-e"], { input: plan.stdout });
+  expect(await router.snapshot()).not.toBe(before);
+  expect((await sennit(["plan", "--config", file])).stdout).toMatch(/^# nothing would change\n/);
 });
 
 it("says what to do when the router belongs to no server yet", async () => {
