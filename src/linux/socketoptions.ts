@@ -76,9 +76,9 @@ function prepareDial(fd: number, options: DialOptions, remoteAddress: string): v
   if (options.keepAliveIdleMs !== undefined) {
     const seconds = Math.max(1, Math.floor(options.keepAliveIdleMs / 1000));
     setInt(fd, SO_KEEPALIVE, 1);
-    setWhereKnown(fd, TCP_KEEPIDLE, seconds);
+    setInt(fd, TCP_KEEPIDLE, seconds);
     // When one probe is lost, the kernel's default of 75 s until the next may be longer than the NAT remembers.
-    setWhereKnown(fd, TCP_KEEPINTVL, seconds);
+    setInt(fd, TCP_KEEPINTVL, seconds);
   }
   if (options.localAddress !== undefined) {
     const local = normalAddress(options.localAddress);
@@ -196,6 +196,9 @@ function bindTo(fd: number, local: Endpoint, sockaddr = encodeSockaddr(local)): 
   }
 }
 
+/** Of an option that MPTCP leaves out, and of one that it names but does not carry out. */
+const UNKNOWN_OPTION = new Set(["ENOPROTOOPT", "EOPNOTSUPP"]);
+
 /**
  * What is better with it, and works without: MPTCP sockets learned some options of TCP late (net/mptcp/sockopt.c; 6.1 has
  * none of those that this is called for).
@@ -204,7 +207,7 @@ function setWhereKnown(fd: number, option: Option, value: number): void {
   try {
     setInt(fd, option, value);
   } catch (error) {
-    if (!(error instanceof SennitError && error.code === "EOPNOTSUPP")) throw error;
+    if (!(error instanceof SennitError && UNKNOWN_OPTION.has(error.code))) throw error;
   }
 }
 
