@@ -3,7 +3,6 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { IpRoute } from "../linux/iproute.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
-import { mptcpTakesKeepAlive } from "../linux/socketoptions.ts";
 import type { Observations } from "../netplan/model.ts";
 import { PROTOCOL, RT_TABLE_MAIN } from "../netplan/own.ts";
 
@@ -20,7 +19,6 @@ export async function observe(ip: IpRoute): Promise<Observations> {
         // Ours are what was planned, no reason for the next plan.
         protocol !== PROTOCOL,
     ),
-    ...(!mptcpTakesKeepAlive() && { namespaceKeepAlive: true }),
   };
 }
 

@@ -91,24 +91,6 @@ function prepareDial(fd: number, options: DialOptions, remoteAddress: string): v
   }
 }
 
-let takesKeepAlive: boolean | undefined;
-
-/** Whether MPTCP sockets of this kernel can be told when to send keepalives; true also where it has no MPTCP. */
-export function mptcpTakesKeepAlive(): boolean {
-  if (takesKeepAlive !== undefined) return takesKeepAlive;
-  const fd = libc.socket(AF_INET6, SOCK_STREAM_NONBLOCK_CLOEXEC, PROTOCOL.mptcp);
-  if (fd < 0) return true;
-  try {
-    setInt(fd, TCP_KEEPIDLE, 1);
-    takesKeepAlive = true;
-  } catch {
-    takesKeepAlive = false;
-  } finally {
-    libc.close(fd);
-  }
-  return takesKeepAlive;
-}
-
 /** A bound socket ready for listen(2). The caller owns the descriptor. */
 export function openListenSocket(options: ListenOptions): number {
   return openSocket(options.transport, (fd) => {

@@ -55,8 +55,6 @@ export interface Observations {
   readonly links: readonly Link[];
   /** Default routes in main, of every device, without ours. */
   readonly defaultRoutes: readonly Route[];
-  /** MPTCP sockets of this kernel take no keepalive times: those of the namespace hold for them. */
-  readonly namespaceKeepAlive?: boolean;
 }
 
 /** A setting: either exactly `value`, or a list whose last field is to be `lastAtLeast` (never made smaller). */

@@ -17,7 +17,7 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
     rules: [...relay.rules, ...wans.rules],
     routes: [...relay.routes, ...wans.routes],
     mptcpLimits: undefined,
-    sysctls: routerSysctls(intent, observed),
+    sysctls: routerSysctls(intent),
     problems,
   };
 }

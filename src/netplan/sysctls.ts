@@ -1,8 +1,6 @@
-import { KEEPALIVE_MS } from "../wan/natentries.ts";
 import {
   DEFAULT_MPTCP,
   type MptcpSettings,
-  type Observations,
   type RouterIntent,
   type SysctlWish,
   type WanIntent,
@@ -57,15 +55,6 @@ const common = (settings = DEFAULT_MPTCP): readonly SysctlWish[] => [
 ];
 
 /**
- * For every socket that asks for keepalives and not for times. Where MPTCP knows no times of its own (6.1), subflows on which
- * nothing moves would be forgotten by their NATs.
- */
-const KEEPALIVE: readonly SysctlWish[] = ["time", "intvl"].map((what) => ({
-  key: `net/ipv4/tcp_keepalive_${what}`,
-  value: String(KEEPALIVE_MS / 1000),
-}));
-
-/**
  * The kernel's own path manager takes joins in without asking anybody. `path_manager` has the place of `pm_type` from
  * 6.15 on; where both exist they agree. Not for routers, where the type is switched socket by socket (withOwnPaths) and a
  * look at the wrong moment would be noted as what was there before us.
@@ -76,15 +65,11 @@ export const serverSysctls = (settings?: MptcpSettings): readonly SysctlWish[] =
   { key: "net/mptcp/path_manager", value: "kernel" },
 ];
 
-export function routerSysctls(
-  intent: RouterIntent,
-  { namespaceKeepAlive = false }: Pick<Observations, "namespaceKeepAlive">,
-): readonly SysctlWish[] {
+export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
   const used = intent.wans.filter(({ role }) => role !== "off");
   const wans = used.map(({ device }) => device);
   return [
     ...common(intent.mptcp),
-    ...(namespaceKeepAlive ? KEEPALIVE : []),
     ...[...intent.lan, ...wans].flatMap(forwarding),
     ...wans.flatMap(wanDevice),
     ...used.flatMap(managedDevice),

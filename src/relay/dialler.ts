@@ -2,7 +2,6 @@ import type { KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { SennitError } from "../base/errors.ts";
 import type { Sockets, Transport } from "../linux/sockets.ts";
-import { KEEPALIVE_MS } from "../wan/natentries.ts";
 import type { Invite, Welcome } from "../wire/hello.ts";
 import type { Carrier } from "./carrier.ts";
 import { dialHandshake } from "./handshake.ts";
@@ -26,6 +25,8 @@ export type Adopt = (carrier: Carrier, welcome: Welcome) => void;
 
 /** Milliseconds for connect, TLS and HELLO together. */
 const DIAL_MS = 5000;
+/** Silence after which the kernel asks the peer, on every subflow: keeps the entries of impatient NATs (kernel-mptcp values: at most 45 s while unknown). */
+const KEEPALIVE_MS = 25_000;
 /** Unsent bytes the kernel takes from us: small, so that what is urgent need not wait behind them. */
 const NOTSENT_LOWAT_BYTES = 128 * 1024;
 

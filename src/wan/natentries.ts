@@ -3,8 +3,6 @@
  * one that was never answered. Other NATs are quicker (RFC 5382 section 5 wants four minutes of them, which few have).
  */
 const REMEMBERED_MS = 120_000;
-/** Silence after which something is sent over a connection, so that no NAT forgets it (ms): impatient ones do after 30 s. */
-export const KEEPALIVE_MS = 25_000;
 /** Entries that are noted of one way: above any limit that is asked about. */
 const MAX_NOTED = 1024;
 
