@@ -8,10 +8,10 @@ describe("the window budget", () => {
   test.each([
     [0, 8 * MEBIBYTE],
     [1, 8 * MEBIBYTE],
-    [16, 8 * MEBIBYTE],
-    [32, 4 * MEBIBYTE],
-    [100, Math.floor(1.28 * MEBIBYTE)],
-    [2048, 64 * 1024],
+    [8, 8 * MEBIBYTE],
+    [32, 2 * MEBIBYTE],
+    [100, Math.floor(0.64 * MEBIBYTE)],
+    [1024, 64 * 1024],
     [16_000, 64 * 1024],
   ])("of 128 MiB gives each of %i flows %i bytes", (flows, window) => {
     const budget = new WindowBudget(128 * MEBIBYTE);
@@ -28,7 +28,7 @@ describe("the window budget", () => {
           const budget = new WindowBudget(total);
           budget.active = flows;
           const window = budget.window();
-          expect(window === 64 * 1024 || window * flows <= total).toBe(true);
+          expect(window === 64 * 1024 || 2 * window * flows <= total).toBe(true);
         },
       ),
     );
@@ -41,13 +41,18 @@ describe("the window budget", () => {
     expect(budget.exhausted).toBe(false);
     budget.note(b, 1);
     expect(budget.exhausted).toBe(true);
+    expect(budget.window()).toBe(MEBIBYTE / 2 - 1);
+    budget.note(b, MEBIBYTE / 2);
+    expect(budget.window()).toBe(MEBIBYTE / 4);
+    budget.note(b, 10 * MEBIBYTE);
     expect(budget.window()).toBe(4096);
+    budget.note(b, 1);
     budget.note(a, MEBIBYTE / 2);
     expect(budget.exhausted).toBe(false);
     budget.note(b, MEBIBYTE);
     budget.note(a, 0);
     expect(budget.exhausted).toBe(false);
-    expect(budget.window()).toBe(MEBIBYTE);
+    expect(budget.window()).toBe(MEBIBYTE / 2);
   });
 
   test("is one for all threads of a process", () => {
@@ -56,7 +61,7 @@ describe("the window budget", () => {
     if (a === undefined || b === undefined) throw new Error("two budgets");
     a.active = 3;
     b.active = 1;
-    expect([a.window(), b.window()]).toEqual([MEBIBYTE / 4, MEBIBYTE / 4]);
+    expect([a.window(), b.window()]).toEqual([MEBIBYTE / 8, MEBIBYTE / 8]);
     const owner = {};
     b.note(owner, MEBIBYTE + 1);
     expect([a.exhausted, b.exhausted]).toEqual([true, true]);

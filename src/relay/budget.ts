@@ -2,8 +2,11 @@
 export const WINDOW_MAX = 8 * 1024 * 1024;
 /** The smallest while there is memory: what an opener may always send. */
 const WINDOW_MIN = 64 * 1024;
-/** The window while there is none: every flow goes on, at a crawl, until the held bytes have gone down. */
+/** The window while twice as much is held as should be: every flow goes on, at a crawl, until that has gone down. */
 const WINDOW_SCARCE = 4 * 1024;
+
+/** A flow holds as much on its way to the peer, and as much again behind it, read from the application already. */
+const SIDES = 2;
 
 /** What the threads of a process know of each other's flows: each writes what is its own, all add it up. */
 export interface BudgetShare {
@@ -49,10 +52,15 @@ export class WindowBudget {
 
   /** True while more is held than there should be: local ends are not read, new flows are refused. */
   get exhausted(): boolean {
+    return this.#heldByAll() > this.#totalBytes;
+  }
+
+  /** Bytes that all threads hold. */
+  #heldByAll(): number {
     let bytes = this.#heldBytes;
     for (let at = 0; at < this.#cells.length; at += CELLS)
       if (at !== this.#own) bytes += (this.#cells[at + 1] ?? 0) * KIBIBYTE;
-    return bytes > this.#totalBytes;
+    return bytes;
   }
 
   /** What `owner` holds now, instead of what it held before. */
@@ -65,10 +73,12 @@ export class WindowBudget {
 
   /** The window, in bytes, that a flow may have now if it needs `need`. */
   window(need = WINDOW_MAX): number {
-    if (this.exhausted) return WINDOW_SCARCE;
+    const missing = this.#heldByAll() / this.#totalBytes - 1;
+    if (missing >= 1) return WINDOW_SCARCE;
     let active = 0;
     for (let at = 0; at < this.#cells.length; at += CELLS) active += this.#cells[at] ?? 0;
-    const share = Math.floor(this.#totalBytes / Math.max(1, active));
-    return Math.max(WINDOW_MIN, Math.min(WINDOW_MAX, share, need));
+    const share = Math.floor(this.#totalBytes / SIDES / Math.max(1, active));
+    const window = Math.max(WINDOW_MIN, Math.min(WINDOW_MAX, share, need));
+    return missing <= 0 ? window : Math.max(WINDOW_SCARCE, Math.floor(window * (1 - missing)));
   }
 }

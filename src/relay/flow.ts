@@ -49,7 +49,8 @@ const ACK_EVERY_BYTES = 256 * 1024;
 const ACK_WINDOW_SHARE = 8;
 /** Above this many unsent bytes the application is not read any further; a few reads' worth, so that a carrier's turn finds work. */
 const UNSENT_HIGH = 256 * 1024;
-const UNSENT_LOW = 64 * 1024;
+/** Below this share of it, it is read again. */
+const LOW_SHARE = 4;
 /** What the kernel may keep of a local end that is not read: at most (it is left to find its own size) and at least. */
 const LOCAL_BOUND_MAX = 8 * 1024 * 1024;
 const LOCAL_BOUND_MIN = 64 * 1024;
@@ -201,10 +202,10 @@ export class Flow {
    */
   boundLocal(): void {
     if (this.#local === undefined) return;
-    const window = Math.max(LOCAL_BOUND_MIN, this.#host.window(this));
-    if (window > this.#localBound / 2 && window < this.#localBound * 2) return;
-    this.#localBound = window;
-    this.#local.holdAtMost(window);
+    const bound = Math.max(LOCAL_BOUND_MIN, this.#host.window(this) / 2);
+    if (bound > this.#localBound / 2 && bound < this.#localBound * 2) return;
+    this.#localBound = bound;
+    this.#local.holdAtMost(bound);
   }
 
   /** DATA from the peer. Throws where the peer breaks its window or contradicts itself. */
@@ -303,7 +304,7 @@ export class Flow {
 
   /** Reads the local end again where it waited, if there is room. To be called also when memory has come free. */
   readOn(): void {
-    if (this.#send.unsent >= UNSENT_LOW || this.#host.exhausted) return;
+    if (this.#send.unsent >= this.#unsentHigh / LOW_SHARE || this.#host.exhausted) return;
     if (this.#local?.stream.isPaused() === true) this.#local.stream.resume();
   }
 
@@ -316,6 +317,11 @@ export class Flow {
     }
     // Below its high-water mark a stream tells nobody when it has drained: look again.
     return this.#undelivered === 0 || this.#local?.stream.writableNeedDrain === true;
+  }
+
+  /** How much may wait to be sent: little where memory is scarce, since a read may bring as much again. */
+  get #unsentHigh(): number {
+    return Math.min(UNSENT_HIGH, this.#host.window(this) / 2);
   }
 
   /** Offset of the first byte that the local end has not taken. */
@@ -398,8 +404,7 @@ export class Flow {
   readonly #onLocalData = (bytes: Buffer): void => {
     this.#send.push(bytes);
     this.#moveOn();
-    const enough = Math.min(UNSENT_HIGH, this.#host.window(this));
-    if (this.#send.unsent > enough || this.#host.exhausted) this.#local?.stream.pause();
+    if (this.#send.unsent > this.#unsentHigh || this.#host.exhausted) this.#local?.stream.pause();
   };
 
   readonly #onLocalEnd = (): void => {

@@ -441,7 +441,7 @@ describe("a session", () => {
       before = sent;
       return still > 200;
     });
-    expect(before).toBe(MEBIBYTE);
+    expect(before).toBe(MEBIBYTE / 2);
     expect(world.far.heldBytes).toBeLessThanOrEqual(MEBIBYTE + 256 * 1024 + 64 * 1024);
   });
 

@@ -43,6 +43,8 @@ export interface SessionOptions {
 
 /** How long consumed bytes may wait to be acknowledged (ms). */
 const ACK_DELAY_MS = 25;
+/** How often memory is looked at while it is short (ms): it may come free in a moment. */
+const SHORT_TICK_MS = 50;
 /** Seconds that a new flow waits for an answer while there is no peer to give it. */
 const UNANSWERED_TICKS = 1;
 
@@ -79,6 +81,7 @@ export class Session implements FlowHost, CarrierUser {
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
   readonly #liveness = new Liveness();
+  #cancelShort: (() => void) | undefined;
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
   #cancelLiveness: (() => void) | undefined;
@@ -196,6 +199,7 @@ export class Session implements FlowHost, CarrierUser {
     this.#insistence.clear();
     for (const carrier of this.#carriers) carrier.close();
     this.#cancelAck?.();
+    this.#cancelShort?.();
     this.#cancelHousekeeping?.();
     this.#cancelHousekeeping = undefined;
     this.#cancelLiveness?.();
@@ -496,11 +500,19 @@ export class Session implements FlowHost, CarrierUser {
     budget.note(this, held);
     if (budget.exhausted) this.#evict();
     else this.#eviction.clear();
-    for (const flow of this.#flows.values()) {
-      flow.boundLocal();
-      if (!budget.exhausted) flow.readOn();
-    }
+    for (const flow of this.#flows.values()) flow.boundLocal();
+    this.#readOn();
   }
+
+  /** Where memory is short, nobody reads: looks again soon, and lets all read on as soon as it is not. */
+  readonly #readOn = (): void => {
+    const { budget, clock } = this.#options;
+    this.#cancelShort?.();
+    this.#cancelShort = undefined;
+    budget.note(this, this.heldBytes);
+    if (budget.exhausted) this.#cancelShort = clock.after(SHORT_TICK_MS, this.#readOn);
+    else for (const flow of this.#flows.values()) flow.readOn();
+  };
 
   /** Memory that is held for those who do not move keeps everybody from moving: theirs is given up first. */
   #evict(): void {
