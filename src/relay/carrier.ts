@@ -74,6 +74,8 @@ export class Carrier implements Lane {
   heardAt: number;
   /** No new flows: it is to be closed when the last one has left. */
   draining = false;
+  /** For whom: while there is bulk, that has carriers of its own, and the quiet have theirs. */
+  kept: "any" | "bulk" | "quiet" = "any";
   /** When the first thing was said that the peer was not heard after; undefined while it was. */
   waitingSince: number | undefined;
   /** The peer has said the same. */

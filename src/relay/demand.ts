@@ -1,3 +1,5 @@
+import { QUIET_SHARE } from "./lanes.ts";
+
 /** What a pool is told to keep. */
 export interface PoolSize {
   /** Kept warm, so that a new flow costs no handshake. */
@@ -6,8 +8,6 @@ export interface PoolSize {
   readonly most: number;
 }
 
-/** Carriers that bulk leaves to the quiet: one to speak on, and one should that be lost. */
-const QUIET_SHARE = 2;
 /** The last bulk may be followed by more: what was dialled for it is kept so long (ms), for a re-dial costs a NAT entry. */
 const KEEP_MS = 60_000;
 /** Then one less each so often (ms): what is closed is counted by NATs for two minutes more. */

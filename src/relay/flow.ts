@@ -28,6 +28,10 @@ export interface Lane {
 export interface FlowHost {
   /** Bytes that this flow may have under way, in either direction: what it needs, as far as there is memory. */
   window(flow: Flow): number;
+  /** Whether a flow may send now; if not, `goOn` is called once it may. */
+  admits(flow: Flow): boolean;
+  /** So many more bytes are under way to the peer, or fewer. */
+  underway(bytes: number): void;
   /** True while this process holds more than it should: nothing more is to be read from local ends. */
   readonly exhausted: boolean;
   /** A lane for a flow that has something to say; undefined where there is none: `ride` is called once there is. */
@@ -86,6 +90,8 @@ export class Flow {
   /** An ACK is to be said, whether it is news or not. */
   #ackDue = false;
   #ackedOffset = 0;
+  /** As the host knows it. */
+  #underway = 0;
   /** The application has ended its direction. */
   #finWanted = false;
   #finSaid = false;
@@ -168,6 +174,7 @@ export class Flow {
     this.#ackDue = this.#open;
     this.#finLost = this.#finSaid && !this.#finAcked;
     this.#send.rewind();
+    this.#countUnderway();
     if (this.#greetingDue || this.#ackDue) this.#speak();
   }
 
@@ -244,6 +251,7 @@ export class Flow {
   onAck(offset: number, window: number, fin: boolean): void {
     this.#open ||= this.#opener;
     this.#send.ack(offset, window);
+    this.#countUnderway();
     if (fin) {
       if (!this.#finSaid || offset !== this.#send.end) {
         throw malformed("bad-ack", `ACK of a FIN at ${offset}, where none was sent`);
@@ -285,6 +293,7 @@ export class Flow {
 
   /** Hands `lane` up to `quantum` bytes, range by range; true while there is more to send now. */
   produce(lane: Lane, quantum: number): boolean {
+    if (!this.#host.admits(this)) return false;
     this.#send.keep = this.#host.window(this);
     let left = quantum;
     while (left > 0) {
@@ -298,8 +307,21 @@ export class Flow {
       this.#finLost = false;
       lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
     }
+    this.#countUnderway();
     this.readOn();
-    return this.#send.sendable > 0;
+    return this.#send.sendable > 0 && this.#host.admits(this);
+  }
+
+  /** It may send again. */
+  goOn(): void {
+    if (!this.#closed) this.#moveOn();
+  }
+
+  #countUnderway(): void {
+    const now = this.#send.underway;
+    const change = now - this.#underway;
+    this.#underway = now;
+    if (change !== 0) this.#host.underway(change);
   }
 
   /** Reads the local end again where it waited, if there is room. To be called also when memory has come free. */
@@ -369,7 +391,8 @@ export class Flow {
     if (this.#greetingDue) this.#greet(lane);
     // Each may find out that the lane is lost, and what is due has been said elsewhere then.
     if (this.#ackDue && this.#lane === lane) this.#ack(lane);
-    if (this.#lane === lane && (this.#send.sendable > 0 || this.#finReady)) lane.ready(this);
+    const isReady = this.#finReady || (this.#send.sendable > 0 && this.#host.admits(this));
+    if (this.#lane === lane && isReady) lane.ready(this);
   }
 
   /** What was acknowledged last is said on every lane first: nobody keeps count of which ACK was heard. */
@@ -438,6 +461,7 @@ export class Flow {
     this.#closed = true;
     this.#inbox.clear();
     this.#send.clear();
+    this.#countUnderway();
     if (end !== "done") this.#local?.reset();
     this.onClosed?.();
     this.#host.flowClosed(this, end, lastWord);

@@ -6,6 +6,9 @@ import type { Receipts } from "./receipts.ts";
 /** Seconds without a byte after which a flow gives its carrier up: longer than people think between two clicks. */
 const PARK_TICKS = 5;
 
+/** Carriers that bulk leaves to the quiet: one to speak on, and one should that be lost. */
+export const QUIET_SHARE = 2;
+
 /**
  * Where the flows of one end speak. A flow that has much to say gets a carrier to itself as far as there are enough, the
  * quiet share the others, and one that has nothing to say is parked: it needs no carrier, and whatever happens to
@@ -92,21 +95,36 @@ export class Lanes {
     this.#spread();
   }
 
+  /** Bulk on its carriers, evenly, and all others on theirs. */
   #spread(): void {
     const usable = [...this.#carriers].filter((carrier) => !carrier.draining && !carrier.closed);
-    if (usable.length === 0) return;
-    const free = usable.filter((carrier) => !hasBulk(carrier)).sort((a, b) => a.flows.size - b.flows.size);
+    const { quiet, bulk } = shareOut(usable, this.#bulk);
+    for (const carrier of quiet) carrier.kept = bulk.length > 0 ? "quiet" : "any";
+    for (const carrier of bulk) carrier.kept = "bulk";
+    const counts = new Map(bulk.map((carrier) => [carrier, bulkOn(carrier)]));
     for (const carrier of this.#carriers) {
-      const leaving = carrier.draining ? [...carrier.flows] : tooMany(carrier, free.length > 0);
-      for (const flow of leaving) {
+      for (const flow of carrier.flows) {
         if (!flow.isOpen) continue;
-        // One carrier is left to the quiet, and to whoever comes next.
-        const own = flow.pace.isBulk && free.length > 1 ? free.shift() : undefined;
-        const to = own ?? free[0] ?? (carrier.draining ? pickCarrier(usable) : undefined);
-        if (to !== undefined && (own !== undefined || !flow.pace.isBulk || carrier.draining)) {
-          this.#move(flow, carrier, to);
-        }
+        const isBulk = flow.pace.isBulk && bulk.length > 0;
+        if ((isBulk ? bulk : quiet).includes(carrier)) continue;
+        const to = isBulk ? emptiest(counts) : pickCarrier(quiet);
+        if (to === undefined) continue;
+        if (isBulk) counts.set(to, (counts.get(to) ?? 0) + 1);
+        this.#move(flow, carrier, to);
       }
+    }
+    this.#even(counts);
+  }
+
+  /** Nobody shares a carrier while another has none. */
+  #even(counts: Map<Carrier, number>): void {
+    const to = emptiest(counts);
+    for (const [carrier, count] of counts) {
+      if (to === undefined || count - (counts.get(to) ?? 0) < 2) continue;
+      const flow = [...carrier.flows].find((one) => one.isOpen && one.pace.isBulk);
+      if (flow === undefined) continue;
+      this.#move(flow, carrier, to);
+      return this.#even(counts.set(carrier, count - 1).set(to, (counts.get(to) ?? 0) + 1));
     }
   }
 
@@ -123,15 +141,28 @@ export class Lanes {
   }
 }
 
-const hasBulk = (carrier: Carrier): boolean => {
-  for (const { pace } of carrier.flows) if (pace.isBulk) return true;
-  return false;
-};
+/**
+ * Which carriers are left to the quiet while there is bulk: the oldest, so that both ends mean the same without a word.
+ * Where there is no bulk, all are.
+ */
+function shareOut(
+  usable: readonly Carrier[],
+  bulkFlows: number,
+): { readonly quiet: readonly Carrier[]; readonly bulk: readonly Carrier[] } {
+  if (bulkFlows === 0 || usable.length < 2) return { quiet: usable, bulk: [] };
+  const byAge = usable.toSorted((a, b) => a.number - b.number);
+  const share = Math.min(QUIET_SHARE, Math.floor(usable.length / 2));
+  return { quiet: byAge.slice(0, share), bulk: byAge.slice(share) };
+}
 
-/** Flows that would be better off elsewhere: all beside one that has much to say. */
-function tooMany(carrier: Carrier, isRoom: boolean): readonly Flow[] {
-  if (!isRoom || carrier.flows.size < 2) return [];
-  const flows = [...carrier.flows];
-  const first = flows.find(({ pace }) => pace.isBulk);
-  return first === undefined ? [] : flows.filter((flow) => flow !== first);
+function bulkOn(carrier: Carrier): number {
+  let count = 0;
+  for (const { pace } of carrier.flows) if (pace.isBulk) count++;
+  return count;
+}
+
+function emptiest(counts: ReadonlyMap<Carrier, number>): Carrier | undefined {
+  let [least, best]: [number, Carrier | undefined] = [Infinity, undefined];
+  for (const [carrier, count] of counts) if (count < least) [least, best] = [count, carrier];
+  return best;
 }

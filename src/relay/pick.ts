@@ -4,7 +4,7 @@ import type { Carrier } from "./carrier.ts";
 const QUIET_BYTES_PER_S = 64 * 1024;
 
 /**
- * The carrier for a new flow: the least busy one, then the one with the fewest flows (a burst of new flows spreads
+ * The carrier for a new flow: one that is not kept for bulk, the least busy one, then the one with the fewest flows (a burst of new flows spreads
  * before any has moved a byte), then the one heard last, since its NAT entries are fresh. Undefined when none takes flows.
  */
 export function pickCarrier(carriers: Iterable<Carrier>): Carrier | undefined {
@@ -17,6 +17,7 @@ export function pickCarrier(carriers: Iterable<Carrier>): Carrier | undefined {
 }
 
 function better(a: Carrier, b: Carrier): boolean {
+  if ((a.kept === "bulk") !== (b.kept === "bulk")) return b.kept === "bulk";
   const [busyA, busyB] = [busyness(a), busyness(b)];
   if (busyA !== busyB) return busyA < busyB;
   return a.flows.size === b.flows.size ? a.heardAt > b.heardAt : a.flows.size < b.flows.size;

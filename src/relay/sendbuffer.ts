@@ -74,6 +74,11 @@ export class SendBuffer {
     return this.#end - this.#base;
   }
 
+  /** Bytes sent and not acknowledged. */
+  get underway(): number {
+    return this.#next - this.#base;
+  }
+
   /** Bytes waiting to be sent (again), whether the window allows it or not. */
   get unsent(): number {
     return this.#end - this.#next;

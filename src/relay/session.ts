@@ -17,6 +17,7 @@ import type { LocalEnd } from "./localend.ts";
 import { PACE_TICK_MS } from "./pace.ts";
 import { pickCarrier } from "./pick.ts";
 import { Receipts } from "./receipts.ts";
+import { Throttle } from "./throttle.ts";
 import { careFor } from "./care.ts";
 
 export interface SessionOptions {
@@ -77,6 +78,7 @@ export class Session implements FlowHost, CarrierUser {
   readonly #insistence = new Insistence(this.#receipts, () => this.#speaking);
   readonly #ids: FlowIds;
   readonly #eviction = new Eviction();
+  readonly #throttle = new Throttle();
   readonly #ackDue = new Set<Flow>();
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
@@ -238,6 +240,14 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelAck ??= this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   }
 
+  admits(flow: Flow): boolean {
+    return this.#throttle.admits(flow);
+  }
+
+  underway(bytes: number): void {
+    this.#throttle.moved(bytes);
+  }
+
   findLane(flow: Flow): Carrier | undefined {
     return this.#lanes.find(flow);
   }
@@ -245,6 +255,7 @@ export class Session implements FlowHost, CarrierUser {
   flowClosed(flow: Flow, end: FlowEnd, lastWord: Frame | undefined): void {
     this.#flows.delete(flow.id);
     this.#ackDue.delete(flow);
+    this.#throttle.forget(flow);
     if (flow.pace.isActive) this.#options.budget.active--;
     this.#ids.ended(flow.id);
     const carrier = this.#lanes.forget(flow);
@@ -529,6 +540,8 @@ export class Session implements FlowHost, CarrierUser {
     const now = this.#options.clock.now();
     this.#weigh();
     this.#lanes.arrange(this.#flows.values());
+    this.#throttle.limit = this.bulkFlows > 1 && process.env["W"] ? Number(process.env["W"]) : Infinity;
+    this.#throttle.release();
     for (const carrier of this.#carriers) this.#look(carrier, now);
     if (this.#hasExpired) this.#expire();
     else if (!this.usable) this.#letGo();

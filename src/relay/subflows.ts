@@ -203,7 +203,8 @@ export class Subflows {
       subflows,
       ways: this.#waysOf(carrier),
       stripped,
-      spread: known.load.spread,
+      // What many small flows move together is small for each: none is to wait for the slower way.
+      spread: carrier.kept === "quiet" ? "best" : known.load.spread,
       best: this.#best.name,
     });
     // It has its turn soon, or what it connects is there soon.
