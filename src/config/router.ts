@@ -31,7 +31,7 @@ const relay = z
       .int()
       .min(1)
       .max(64)
-      .default(32)
+      .default(8)
       .describe("The most there may be of them, while many connections move much at a time"),
     grace,
     drain,

@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Target } from "../wire/address.ts";
 import { Refusal, ResetReason, type TrafficClass } from "../wire/constants.ts";
 import type { Frame, PathFrame } from "../wire/frames.ts";
+import { ROOM_TICK_MS } from "../wan/room.ts";
 import type { WindowBudget } from "./budget.ts";
 import type { Carrier, CarrierUser } from "./carrier.ts";
 import { Eviction } from "./eviction.ts";
@@ -44,6 +45,8 @@ export interface SessionOptions {
 
 /** How long consumed bytes may wait to be acknowledged (ms). */
 const ACK_DELAY_MS = 25;
+/** Seconds for which a quiet flow that did something counts as one that has something to say. */
+const OTHERS_TICKS = 2;
 /** How often memory is looked at while it is short (ms): it may come free in a moment. */
 const SHORT_TICK_MS = 50;
 /** Seconds that a new flow waits for an answer while there is no peer to give it. */
@@ -86,6 +89,7 @@ export class Session implements FlowHost, CarrierUser {
   #cancelShort: (() => void) | undefined;
   #cancelAck: (() => void) | undefined;
   #cancelHousekeeping: (() => void) | undefined;
+  #cancelRoom: (() => void) | undefined;
   #cancelLiveness: (() => void) | undefined;
   /** Who it is that remembers our flows at the other end. */
   #peerInstance: Buffer | undefined;
@@ -166,6 +170,7 @@ export class Session implements FlowHost, CarrierUser {
     carrier.use(this);
     const { clock } = this.#options;
     this.#cancelHousekeeping ??= clock.every(PACE_TICK_MS, () => this.#housekeeping());
+    this.#cancelRoom ??= clock.every(ROOM_TICK_MS, () => this.#lookForRoom());
     this.#cancelLiveness ??= clock.every(LIVENESS_TICK_MS, () => this.#checkLiveness());
     this.#insistence.resume();
     this.#lanes.resume();
@@ -204,6 +209,8 @@ export class Session implements FlowHost, CarrierUser {
     this.#cancelShort?.();
     this.#cancelHousekeeping?.();
     this.#cancelHousekeeping = undefined;
+    this.#cancelRoom?.();
+    this.#cancelRoom = undefined;
     this.#cancelLiveness?.();
     this.#cancelLiveness = undefined;
   }
@@ -502,10 +509,12 @@ export class Session implements FlowHost, CarrierUser {
     const { budget } = this.#options;
     const rttMs = this.#rttMs;
     let held = 0;
+    this.#others = 0;
     for (const { pace, bytesSent, bytesReceived, heldBytes } of this.#flows.values()) {
       held += heldBytes;
       const wasActive = pace.isActive;
       pace.tick({ movedBytes: bytesSent + bytesReceived, heldBytes, rttMs });
+      if (!pace.isBulk && pace.idleTicks <= OTHERS_TICKS) this.#others++;
       budget.active += Number(pace.isActive) - Number(wasActive);
     }
     budget.note(this, held);
@@ -536,12 +545,17 @@ export class Session implements FlowHost, CarrierUser {
     }
   }
 
+  /** Quiet flows that did something since the last tick of their paces. */
+  #others = 0;
+
+  #lookForRoom(): void {
+    this.#throttle.look(this.#carriers, this.bulkFlows, this.#others > 0);
+  }
+
   #housekeeping(): void {
     const now = this.#options.clock.now();
     this.#weigh();
     this.#lanes.arrange(this.#flows.values());
-    this.#throttle.limit = this.bulkFlows > 1 && process.env["W"] ? Number(process.env["W"]) : Infinity;
-    this.#throttle.release();
     for (const carrier of this.#carriers) this.#look(carrier, now);
     if (this.#hasExpired) this.#expire();
     else if (!this.usable) this.#letGo();
