@@ -187,4 +187,31 @@ describe("flows", () => {
     expect(lanes.size).toBe(2);
     for (const { flow } of quiet) expect(lanes.has(flow.lane)).toBe(false);
   });
+
+  test("with much to say share what is left of the carriers evenly, when they are more than those", async () => {
+    const world = new Joined();
+    for (let count = 0; count < 6; count++) await world.carrier();
+    const flows = [];
+    for (let count = 0; count < 10; count++) flows.push(await world.flow());
+    for (let second = 0; second < 5; second++) {
+      for (const { near, far } of flows) {
+        far.stream.resume();
+        near.stream.write(Buffer.alloc(200_000));
+      }
+      await settle();
+      world.clock.advance(1000);
+      await settle();
+    }
+    expect(world.near.bulkFlows).toBe(10);
+    for (const session of [world.near, world.far]) {
+      const counts = [...session.carriers].map(({ kept, flows: { size } }) => [kept, size]);
+      expect(counts.filter(([kept]) => kept === "quiet")).toEqual([
+        ["quiet", 0],
+        ["quiet", 0],
+      ]);
+    }
+    expect([...world.near.carriers].map(({ flows: { size } }) => size).sort()).toEqual([0, 0, 2, 2, 3, 3]);
+    const { flow } = await world.flow();
+    expect(flow.lane).toMatchObject({ kept: "quiet" });
+  });
 });
