@@ -48,7 +48,7 @@ describe("a right file", () => {
         lte: { interface: "lte", role: "backup", ...WAN },
       },
       mptcp: MPTCP,
-      relay: { carriers: 6, maxCarriers: 32, grace: 600_000, drain: 3_600_000, onFailure: "open" },
+      relay: { carriers: 6, maxCarriers: 8, grace: 600_000, drain: 3_600_000, onFailure: "open" },
       directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
       log: { level: "info" },
     });

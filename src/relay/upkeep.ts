@@ -15,12 +15,11 @@ export interface UpkeepOptions {
 /** How often `tick` is to be called (ms). */
 export const UPKEEP_TICK_MS = 1000;
 /**
- * NAT entries that we may cost a WAN, those of closed connections included, for each carrier that may live: it may be
- * replaced once in the time for which a NAT remembers.
+ * NAT entries that we may cost a WAN, those of closed connections included, for each carrier that may live: it, or its
+ * subflow there, may be made anew so often in the time for which a NAT remembers. With the usual 8 carriers, that is 48: the
+ * smallest boxes hold 64.
  */
-const NAT_ENTRIES_PER_CARRIER = 2;
-/** With less, the one carrier of a small pool could not be replaced: itself, its successor, and the probes. */
-const LEAST_NAT_ENTRIES = 3;
+const NAT_ENTRIES_PER_CARRIER = 6;
 /** A way that carriers lack is tried for its own sake this often (ms). */
 const SCOUT_EVERY_MS = 30_000;
 /** A carrier is replaced at this age (ms), so that no NAT on the way, no key and no leak grows old. */
@@ -60,7 +59,7 @@ export class Upkeep {
   mayCost({ ways }: WayGroup, coming: number): boolean {
     const { clock, roster } = this.#options;
     const most = Math.max(this.#size.warm, this.#size.most);
-    const limit = Math.max(LEAST_NAT_ENTRIES, NAT_ENTRIES_PER_CARRIER * most);
+    const limit = NAT_ENTRIES_PER_CARRIER * most;
     return ways.every(({ name }) => roster.natEntries(name, clock.now()) + coming < limit);
   }
 
