@@ -210,7 +210,9 @@ describe("flows", () => {
         ["quiet", 0],
       ]);
     }
-    expect([...world.near.carriers].map(({ flows: { size } }) => size).sort()).toEqual([0, 0, 2, 2, 3, 3]);
+    expect([...world.near.carriers].map(({ flows: { size } }) => size).sort((a, b) => a - b)).toEqual([
+      0, 0, 2, 2, 3, 3,
+    ]);
     const { flow } = await world.flow();
     expect(flow.lane).toMatchObject({ kept: "quiet" });
   });
