@@ -185,6 +185,16 @@ describe("apply, to be confirmed", () => {
   });
 });
 
+test("a version that this program can't read does not keep it from starting", async () => {
+  edit("eth1");
+  await client.apply(60_000);
+  const kept = join(directory, "config", "v1.json");
+  writeFileSync(kept, JSON.stringify({ number: 1, at: 0, why: "start", text: "version: 0\n" }));
+  await dieAndStart(3_600_000);
+  expect(done).toEqual(["start eth1"]);
+  expect(await client.config()).toMatchObject({ version: 2, pending: null });
+});
+
 test("the plan is what would be run", async () => {
   expect(await client.plan()).toEqual({
     steps: [{ command: "nft delete table inet sennit", input: null }],

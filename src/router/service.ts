@@ -86,14 +86,21 @@ export class RouterService implements ConfigService {
   async #begin(): Promise<void> {
     const { file } = this.#deps;
     const pending = await file.pending();
-    if (pending?.leftMs === 0) {
-      this.#config = await this.#putBack(pending.before);
-      this.#runner = this.#deps.open(this.#config);
-    } else {
-      this.#version = await file.keep(await file.read(), "start");
-      if (pending !== undefined) this.#rollBackAfter(pending.leftMs, pending.before);
-    }
+    this.#version = await file.keep(await file.read(), "start");
+    if (pending !== undefined && pending.leftMs > 0) this.#rollBackAfter(pending.leftMs, pending.before);
+    else if (pending !== undefined) await this.#beginBefore(pending.before);
     await this.#runner.start();
+  }
+
+  /** Where the version of before can't be read any more (the program is another one now), the file's is better than none. */
+  async #beginBefore(before: number): Promise<void> {
+    try {
+      this.#config = await this.#putBack(before);
+      this.#runner = this.#deps.open(this.#config);
+    } catch (error) {
+      this.#deps.log.error({ why: messageOf(error) }, "the config of before does not come back");
+      await this.#settle();
+    }
   }
 
   status(): StatusReport {
