@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import { readBody } from "./body.ts";
 import { addConfigRoutes, type ConfigService } from "./config.ts";
 import { inviteRequestSchema, type Invite, type InviteRequest } from "./invite.ts";
+import type { LeasesReport } from "./leases.ts";
 import { asResponse, problem, problemOf } from "./problem.ts";
 import type { StatusReport } from "./status.ts";
 
@@ -16,6 +17,8 @@ export interface ApiDeps {
   readonly invite?: (request: InviteRequest) => Promise<Invite>;
   /** Goes on as the program and config that are installed now: starts to, and returns. */
   readonly upgrade: () => void;
+  /** Only on a router. */
+  readonly leases?: () => LeasesReport;
   /** Only on a router. */
   readonly config?: ConfigService;
   readonly log: Log;
@@ -54,6 +57,9 @@ export function createApi(deps: ApiDeps): Hono {
       return request instanceof Response ? request : context.json(await invite(request), 201);
     });
   }
+
+  const { leases } = deps;
+  if (leases !== undefined) api.get("/v1/leases", (context) => context.json(leases()));
 
   if (deps.config !== undefined) addConfigRoutes(api, deps.config);
 

@@ -12,6 +12,7 @@ import {
   type Plan,
 } from "./config.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
+import { leasesSchema, type LeasesReport } from "./leases.ts";
 import { problemSchema } from "./problem.ts";
 import { statusSchema, type StatusReport } from "./status.ts";
 
@@ -45,6 +46,11 @@ export class Client {
 
   config(): Promise<ConfigState> {
     return callApi(this.#socket, configStateSchema, "GET", "/v1/config");
+  }
+
+  /** Of a router. */
+  leases(): Promise<LeasesReport> {
+    return callApi(this.#socket, leasesSchema, "GET", "/v1/leases");
   }
 
   plan(): Promise<Plan> {

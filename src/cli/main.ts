@@ -33,6 +33,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./status.ts")).statusCommand(),
   },
   {
+    name: "leases",
+    summary: "show the addresses given to the WANs and to the LAN",
+    load: async () => (await import("./leases.ts")).leasesCommand(),
+  },
+  {
     name: "config",
     summary: "check config files, and go back to earlier ones",
     load: async () => (await import("./config.ts")).configCommand(),

@@ -1,3 +1,4 @@
+import type { LeasesReport } from "../api/leases.ts";
 import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
 import type { Clock } from "../base/clock.ts";
@@ -8,12 +9,14 @@ import type { RouterConfig } from "../config/router.ts";
 import { Ages } from "../control/ages.ts";
 import { DataProcess } from "../control/dataprocess.ts";
 import { GO_ON_AFTER_MS } from "../control/handover.ts";
+import { LanService } from "../control/lanservice.ts";
 import type { Kernel } from "../control/kernel.ts";
 import type { DataReport } from "../control/messages.ts";
 import { observe, Observer } from "../control/observer.ts";
 import { Rates } from "../control/rates.ts";
 import type { Preview } from "../control/reconciler.ts";
 import { deviceCounters } from "../linux/counters.ts";
+import { renderDnsmasq } from "../linux/dnsmasq.ts";
 import { driverOf } from "../linux/ethtool.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
@@ -23,6 +26,7 @@ import type { WanStateName } from "../wan/supervisor.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
+import { lanProblems, lanServices, leaseFile } from "./lan.ts";
 import { routerIntent } from "./intent.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
@@ -78,6 +82,7 @@ export class RouterControl {
   readonly #adjuster: Adjuster;
   readonly #wans: WanSupervisor;
   readonly #addressing: Addressing;
+  readonly #lan: LanService;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
   /** Whether kernel and data process are to stay as they are at the end. */
@@ -91,6 +96,7 @@ export class RouterControl {
     this.#observer = new Observer({ ip: kernel.ip, monitor, clock, log }, (observed) => {
       this.#observed = observed;
       this.#addressing.look(observed);
+      this.#serveLan();
       this.#superviseWans();
       this.#adjustSoon();
     });
@@ -106,7 +112,16 @@ export class RouterControl {
       wallClock: Date.now,
       log,
       driverOf,
-      onChange: () => this.#adjustSoon(),
+      onChange: () => {
+        this.#serveLan();
+        this.#adjustSoon();
+      },
+    });
+    this.#lan = new LanService({
+      runDirectory: config.directories.run,
+      leaseFile: leaseFile(config),
+      clock,
+      log,
     });
     this.#wans = new WanSupervisor({
       clock,
@@ -145,9 +160,11 @@ export class RouterControl {
       this.#closer.add("data process", () => (this.#leaves ? this.#data.detach() : this.#data.stop()));
       this.#closer.add("adjustments", () => this.#settle());
       this.#closer.add("addresses", () => this.#addressing.stop());
+      this.#closer.add("LAN services", () => this.#lan.stop());
       this.#addressing.start();
       this.#observed = await this.#observer.start();
       this.#addressing.look(this.#observed);
+      this.#serveLan();
       // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
       this.#ready = true;
@@ -184,8 +201,13 @@ export class RouterControl {
     this.#deps.clock.after(GO_ON_AFTER_MS, () => {
       // What replaces us knows nothing of our children.
       void this.#addressing.stop();
+      void this.#lan.stop();
       this.#deps.goOn();
     });
+  }
+
+  leases(): LeasesReport {
+    return { wans: [...this.#addressing.leases], lan: [...this.#lan.leases()] };
   }
 
   status(): StatusReport {
@@ -203,6 +225,7 @@ export class RouterControl {
     const troubles = troublesOf({ wans, data, report, onFailure });
     const problems = [
       ...this.#addressing.problems,
+      ...lanProblems(this.#lan.trouble),
       ...this.#adjuster.problems,
       ...troubles,
       ...bondingProblems(report),
@@ -278,6 +301,15 @@ export class RouterControl {
   #onWanChange(): void {
     // Nobody is told of ways before the kernel leads there.
     if (this.#adjusted) this.#instruct();
+  }
+
+  #serveLan(): void {
+    if (this.#observed === undefined) return;
+    const { config } = this.#deps;
+    const { wans } = this.#intent();
+    const { leases } = this.#addressing.facts(config, this.#observed.links);
+    const facts = { wans, leases, observed: this.#observed, leaseFile: leaseFile(config) };
+    this.#lan.want(renderDnsmasq(lanServices(config, facts)));
   }
 
   #superviseWans(): void {

@@ -19,8 +19,11 @@ export function routerIntent(
   config: RouterConfig,
   { ports, serverAddresses, devices, leases }: IntentFacts,
 ): RouterIntent {
+  // Addresses are for one device: of several, the config's rules want none.
+  const [lanDevice = ""] = config.lan.interfaces;
   return {
     lan: config.lan.interfaces,
+    lanAddresses: (config.lan.addresses ?? []).map((address) => ({ device: lanDevice, address })),
     wans: wanIntents(config, devices, leases),
     relayPorts: { inet: ports?.v4, inet6: ports?.v6 },
     serverAddresses,

@@ -1,5 +1,6 @@
 import { createApi } from "../api/api.ts";
 import type { Applied, ConfigService, ConfigState, Plan } from "../api/config.ts";
+import type { LeasesReport } from "../api/leases.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
 import type { Clock } from "../base/clock.ts";
@@ -18,6 +19,7 @@ export interface Runner {
   release(): Promise<void>;
   upgrade(): void;
   status(): StatusReport;
+  leases(): LeasesReport;
   preview(config: RouterConfig): Promise<Preview>;
 }
 
@@ -64,6 +66,7 @@ export class RouterService implements ConfigService {
       const api = createApi({
         status: () => this.status(),
         upgrade: () => this.#runner.upgrade(),
+        leases: () => this.#runner.leases(),
         config: this,
         log,
       });

@@ -32,6 +32,7 @@ export interface SiteOptions extends Partial<Pick<PairOptions, "server" | "endpo
   readonly relay?: object;
   /** Of the router's config; those of `cascade` unless told. */
   readonly wans?: object;
+  readonly lan?: object;
 }
 
 /** Builds the lab and joins router and server; none of the two runs yet. All of it is gone after `closer.close()`. */
@@ -51,11 +52,17 @@ export async function openPair(closer: Closer, lab: Lab, options: SiteOptions = 
   const file = join(directory, "log");
   const log = openSync(file, "a");
   closer.add("log", () => closeSync(log));
-  const { server, relay, wans = WANS, endpoint = `${SERVER.v4}:${PORT}` } = options;
+  const {
+    server,
+    relay,
+    wans = WANS,
+    lan = { interfaces: ["lan"] },
+    endpoint = `${SERVER.v4}:${PORT}`,
+  } = options;
   const pair = await Pair.prepare(lab, {
     endpoint,
     router: {
-      lan: { interfaces: ["lan"] },
+      lan,
       wans,
       ...(relay !== undefined && { relay }),
     },
