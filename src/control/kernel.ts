@@ -5,7 +5,7 @@ import { namespaceIdentity } from "../linux/identity.ts";
 import type { IpRoute } from "../linux/iproute.ts";
 import { createIpRoute } from "../linux/iproutetool.ts";
 import { createNft, type Nft } from "../linux/nft.ts";
-import { createSysctl } from "../linux/sysctl.ts";
+import { createSettings } from "../linux/settings.ts";
 import { TABLE_NAME } from "../netplan/own.ts";
 import { Journal } from "./journal.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -21,5 +21,5 @@ export interface Kernel {
 export function openKernel(runDirectory: string, log: Log): Kernel {
   const [ip, nft] = [createIpRoute(exec), createNft(exec, TABLE_NAME)];
   const journal = new Journal(join(runDirectory, "journal.json"), namespaceIdentity());
-  return { ip, nft, reconciler: new Reconciler({ ip, nft, sysctl: createSysctl(), journal, log }) };
+  return { ip, nft, reconciler: new Reconciler({ ip, nft, sysctl: createSettings(), journal, log }) };
 }

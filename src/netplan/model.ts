@@ -34,6 +34,15 @@ export interface WanIntent {
    * somebody else's. With `announced`, IPv6 addresses and gateways come by router advertisements.
    */
   readonly managed?: { readonly addresses: readonly string[]; readonly announced: boolean };
+  /** Hop limit with which all packets leave here. */
+  readonly ttl?: number;
+  /** What the device is to be like; what is not said stays as it is. */
+  readonly link?: {
+    readonly mtu?: number | undefined;
+    readonly mac?: string | undefined;
+    /** As `ethtool -K` names them. */
+    readonly offloads?: Readonly<Record<string, "on" | "off" | undefined>> | undefined;
+  };
 }
 
 /** How the kernel does Multipath TCP. */
@@ -57,7 +66,10 @@ export interface Observations {
   readonly defaultRoutes: readonly Route[];
 }
 
-/** A setting: either exactly `value`, or a list whose last field is to be `lastAtLeast` (never made smaller). */
+/**
+ * A setting, of the kernel or of a device (linux/settings.ts): either exactly `value`, or a list whose last field is to be
+ * `lastAtLeast` (never made smaller).
+ */
 export type SysctlWish =
   | { readonly key: string; readonly value: string }
   | { readonly key: string; readonly lastAtLeast: number };

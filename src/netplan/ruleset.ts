@@ -55,11 +55,23 @@ export function renderRuleset(intent: RouterIntent, observed: Observations): str
     chain("forward", "type filter hook forward priority filter; policy accept;", [
       `iifname ${wans} oifname ${devices([...intent.lan, ...wanDevices])} ct state invalid,new drop`,
     ]),
+    ...ttlChains(intent),
     // Only what is forwarded from the LAN: our own sockets have the WAN's address already.
     chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", [
       `iifname ${lan} oifname ${wans} masquerade`,
     ]),
   ]);
+}
+
+/** The hop limits that WANs are to have, of forwarded packets as of our own. */
+function ttlChains({ wans }: RouterIntent): readonly Block[] {
+  const rules = wans.flatMap(({ role, device, ttl }) =>
+    role === "off" || ttl === undefined
+      ? []
+      : [`oifname "${device}" ip ttl set ${ttl}`, `oifname "${device}" ip6 hoplimit set ${ttl}`],
+  );
+  if (rules.length === 0) return [];
+  return [chain("leaving", "type filter hook postrouting priority mangle; policy accept;", rules)];
 }
 
 function negativeSets(family: Family): readonly Block[] {

@@ -43,7 +43,7 @@ const showWish = (wish: SysctlWish): string =>
 export function showStep(step: Step): string {
   switch (step.do) {
     case "sysctl":
-      return quoteArgv(["sysctl", "-w", `${step.key}=${step.value}`]);
+      return quoteArgv(settingCommand(step.key, step.value));
     case "ip":
       return quoteArgv(["ip", ...renderChange(step.change)]);
     case "nft-replace":
@@ -58,3 +58,12 @@ export const showCommand = (step: Step): { readonly command: string; readonly in
   step.do === "nft-replace"
     ? { command: "nft -f -", input: replaceScript(TABLE_NAME, step.text) }
     : { command: showStep(step), input: null };
+
+/** How a person would make this setting. */
+function settingCommand(key: string, value: string): readonly string[] {
+  const [kind, device = "", name = ""] = key.split("/");
+  if (kind === "offload") return ["ethtool", "-K", device, name, value];
+  if (kind !== "link") return ["sysctl", "-w", `${key}=${value}`];
+  const words = { up: [value === "1" ? "up" : "down"], mac: ["address", value] }[name];
+  return ["ip", "link", "set", "dev", device, ...(words ?? [name, value])];
+}

@@ -69,11 +69,27 @@ export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
   const used = intent.wans.filter(({ role }) => role !== "off");
   const wans = used.map(({ device }) => device);
   return [
+    ...(intent.lanAddresses ?? []).map(({ device }) => ({ key: `link/${device}/up`, value: "1" })),
+    ...used.flatMap(linkSettings),
     ...common(intent.mptcp),
     ...[...intent.lan, ...wans].flatMap(forwarding),
     ...wans.flatMap(wanDevice),
     ...used.flatMap(managedDevice),
   ];
+}
+
+/** A device is switched on when it is as it should be. */
+function linkSettings({ device, link, managed }: WanIntent): readonly SysctlWish[] {
+  const wishes = [
+    { key: `link/${device}/mac`, value: link?.mac },
+    { key: `link/${device}/mtu`, value: link?.mtu?.toString() },
+    ...Object.entries(link?.offloads ?? {}).map(([name, value]) => ({
+      key: `offload/${device}/${name}`,
+      value,
+    })),
+    { key: `link/${device}/up`, value: managed && "1" },
+  ];
+  return wishes.flatMap(({ key, value }) => (value === undefined ? [] : [{ key, value }]));
 }
 
 const managedDevice = ({ device, managed }: WanIntent): readonly SysctlWish[] => [

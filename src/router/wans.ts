@@ -31,6 +31,10 @@ export function wanIntents(
       device,
       role: wan.role,
       ...(gateway !== undefined && { gateway }),
+      ...(wan.ttl !== undefined && { ttl: wan.ttl }),
+      ...((wan.mtu ?? wan.mac ?? wan.offloads) !== undefined && {
+        link: { mtu: wan.mtu, mac: wan.mac, offloads: wan.offloads },
+      }),
       ...(wan.addressing !== "found" && {
         managed: {
           addresses: mine === undefined ? (wan.addresses ?? []) : [`${mine.address}/${mine.prefixLength}`],

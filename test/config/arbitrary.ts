@@ -39,6 +39,7 @@ interface Wan {
   addresses?: readonly string[];
   gateway?: string;
   role?: string;
+  mtu?: number;
 }
 
 interface Router {
@@ -70,6 +71,7 @@ export function lawful(config: Record<string, unknown>): Record<string, unknown>
 }
 
 function lawfulWan(wan: Wan, device: string): void {
+  if (wan.mtu !== undefined) wan.mtu = Math.max(wan.mtu, 1280);
   if (wan.match !== undefined && Object.keys(wan.match).length > 0) delete wan.interface;
   else {
     delete wan.match;

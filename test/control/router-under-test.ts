@@ -7,7 +7,7 @@ import { exec, inNamespace } from "../../src/linux/exec.ts";
 import { namespaceIdentity } from "../../src/linux/identity.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
 import { createNft } from "../../src/linux/nft.ts";
-import { createSysctl } from "../../src/linux/sysctl.ts";
+import { createSettings } from "../../src/linux/settings.ts";
 import type { DesiredState, RouterIntent } from "../../src/netplan/model.ts";
 import { TABLE_NAME } from "../../src/netplan/own.ts";
 import { planRouter } from "../../src/netplan/plan.ts";
@@ -33,7 +33,7 @@ export function newReconciler(netns: string, run: string): Reconciler {
   return new Reconciler({
     nft: createNft(inside, TABLE_NAME),
     ip: createIpRoute(inside),
-    sysctl: createSysctl(netns),
+    sysctl: createSettings(netns),
     journal: new Journal(join(run, "journal.json"), namespaceIdentity(netns)),
     log: new MemoryLog(),
   });

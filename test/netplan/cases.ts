@@ -149,6 +149,8 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
             addresses: ["10.2.0.2/24"],
             announced: false,
           },
+          ttl: 65,
+          link: { mtu: 1492, mac: "02:00:5e:10:00:07", offloads: { gro: "off" } },
         },
         {
           name: "vps",

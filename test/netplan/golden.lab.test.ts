@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
 import { createNft } from "../../src/linux/nft.ts";
-import { createSysctl } from "../../src/linux/sysctl.ts";
+import { createSettings } from "../../src/linux/settings.ts";
 import { sameText } from "../../src/netplan/diff.ts";
 import type { DesiredState } from "../../src/netplan/model.ts";
 import { isOurMetric, PROTOCOL, TABLE_NAME } from "../../src/netplan/own.ts";
@@ -29,7 +29,7 @@ afterEach(() => closer.close());
 /** What is ours in the kernel, put together from what the tools print. */
 async function readBack(desired: DesiredState): Promise<DesiredState> {
   const ip = createIpRoute(router.exec);
-  const sysctl = createSysctl(router.path);
+  const sysctl = createSettings(router.path);
   const table = await createNft(router.exec, TABLE_NAME).table();
   return {
     nft: desired.nft !== undefined && sameText(desired.nft, table) ? desired.nft : table,

@@ -25,6 +25,25 @@ const match = z
   .optional()
   .describe("Instead of `interface`: the device of which all this is true");
 
+const onOff = z.enum(["on", "off"]).optional();
+
+/** Named as `ethtool -K` names them. */
+const offloads = z
+  .strictObject({
+    rx: onOff.describe("Checksums of what comes in"),
+    tx: onOff.describe("Checksums of what goes out"),
+    sg: onOff.describe("Packets gathered from several places in memory"),
+    tso: onOff.describe("TCP cut into packets by the device"),
+    gso: onOff.describe("TCP and UDP cut into packets as late as can be"),
+    gro: onOff.describe("Packets that came in joined before they are looked at"),
+    lro: onOff.describe("The same in the device; what is forwarded needs it off"),
+  })
+  .optional()
+  .describe("Work that the device or the last step before it does, as `ethtool -K` names it");
+
+/** Largest frame of Ethernet hardware in common use ("jumbo"), and what IPv4 hosts must take at least (RFC 791, 3.2). */
+const MTU = { min: 576, max: 9216 } as const;
+
 /** One uplink, as people write it. */
 export const wan = z.strictObject({
   interface: deviceName.optional().describe("The network device of this uplink"),
@@ -51,6 +70,15 @@ export const wan = z.strictObject({
     .max(100)
     .default(1)
     .describe("Share of the connections that go out directly, beside the other active WANs' weights"),
+  mtu: z.int().min(MTU.min).max(MTU.max).optional().describe("Largest packet on the device, in bytes"),
+  ttl: z
+    .int()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe("Hop limit with which all packets leave here, as some carriers want it"),
+  mac: macAddress.optional().describe("The address that the device is to have instead of its own"),
+  offloads,
 });
 
 export type WanConfig = z.output<typeof wan>;

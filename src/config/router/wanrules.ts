@@ -3,6 +3,9 @@ import { z } from "zod";
 import { show, type Fault } from "../load.ts";
 import { parseDeviceAddress } from "../networkfields.ts";
 
+/** RFC 8200, section 5: no IPv6 on a link that can't carry so much. */
+const IPV6_MIN_MTU = 1280;
+
 const unknown = z.unknown().optional();
 const section = z.record(z.string(), unknown).optional().catch(undefined);
 const strings = z.array(z.string().catch("")).optional().catch(undefined);
@@ -14,6 +17,7 @@ const glimpse = z.object({
   addressing: unknown,
   addresses: strings,
   gateway: z.string().optional().catch(undefined),
+  mtu: z.number().optional().catch(undefined),
 });
 type Glimpse = z.output<typeof glimpse>;
 
@@ -36,7 +40,7 @@ function identityRules({ interface: device, match }: Glimpse): readonly Fault[] 
   return [];
 }
 
-function addressRules({ addressing, addresses, gateway }: Glimpse): readonly Fault[] {
+function addressRules({ addressing, addresses, gateway, mtu }: Glimpse): readonly Fault[] {
   const faults: Fault[] = [];
   const isStatic = addressing === "static";
   if (isStatic && addresses === undefined) {
@@ -62,6 +66,14 @@ function addressRules({ addressing, addresses, gateway }: Glimpse): readonly Fau
         allowed: `an address of a family that \`addresses\` has`,
       });
     }
+    if (family === 6) families.add(6);
+  }
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && families.has(6)) {
+    faults.push({
+      path: ["mtu"],
+      found: show(mtu),
+      allowed: `${IPV6_MIN_MTU} or more, as this WAN has IPv6`,
+    });
   }
   return faults;
 }

@@ -30,6 +30,9 @@ const SETTINGS: Readonly<Record<string, Kind>> = {
 
 /** Settings that come and go with a device. */
 const DEVICE_SETTINGS: Readonly<Record<string, Kind>> = {
+  "link/DEVICE/up": number("1", 0, 1),
+  "link/DEVICE/mtu": number("1500", 68, 65_535),
+  "offload/DEVICE/gro": { initial: "on", words: ["on", "off"] },
   "net/ipv4/conf/DEVICE/forwarding": number("0"),
   "net/ipv4/conf/DEVICE/rp_filter": number("0"),
   "net/ipv4/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
@@ -51,13 +54,13 @@ export class FakeSysctl implements Sysctl {
   }
 
   get(key: string): string | undefined {
-    checkKey(key);
+    if (!/^(link|offload)\//.test(key)) checkKey(key);
     const kind = this.#kindOf(key);
     return kind && (this.#values.get(key) ?? kind.initial);
   }
 
   set(key: string, value: string): void {
-    checkKey(key);
+    if (!/^(link|offload)\//.test(key)) checkKey(key);
     const kind = this.#kindOf(key);
     if (kind === undefined) throw refusal(key, value, "ENOENT");
     const fields = value.trim().split(/\s+/);
@@ -71,7 +74,8 @@ export class FakeSysctl implements Sysctl {
   }
 
   #kindOf(key: string): Kind | undefined {
-    const [, before, device = "", after] = /^(net\/ipv[46]\/(?:conf|neigh)\/)(.+)(\/\w+)$/.exec(key) ?? [];
+    const [, before, device = "", after] =
+      /^(link\/|offload\/|net\/ipv[46]\/(?:conf|neigh)\/)(.+)(\/\w+)$/.exec(key) ?? [];
     if (before === undefined) return SETTINGS[key];
     const exists = this.#links.some(({ name }) => name === device);
     return exists ? DEVICE_SETTINGS[`${before}DEVICE${after}`] : undefined;
