@@ -210,8 +210,12 @@ export class RouterService implements ConfigService {
       throw error;
     }
     log.info({ version: this.#version, before, confirmMs }, "config applied");
-    if (confirmMs !== null) this.#rollBackAfter(confirmMs, before);
-    return { ...(await this.state()), problems: this.status().problems };
+    if (confirmMs !== null) {
+      // All of the time is for whoever looks, however long the change took.
+      await file.expect(before, confirmMs);
+      this.#rollBackAfter(confirmMs, before);
+    }
+    return { ...(await this.state()), problems: this.#runner.status().problems };
   }
 
   /** The runner of before goes on where the new one can't start. */
