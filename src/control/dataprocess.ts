@@ -34,8 +34,13 @@ export interface DataProcessOptions {
 
 /** Milliseconds between looks: the data process's answer is cheap, its events make it come at once. */
 const REPORT_EVERY_MS = 1000;
-/** How long a data process may take to open its socket (ms); a board with a slow card needs seconds. */
-const START_LIMIT_MS = 15_000;
+/**
+ * How long a data process may take to open its socket (ms); one that ends is noticed before. A board with a slow card
+ * needs many seconds, and to begin anew makes it no faster.
+ */
+const START_LIMIT_MS = 60_000;
+/** How long one that runs already may take to say what it does (ms). */
+const ADOPT_LIMIT_MS = 15_000;
 /** Pause before a data process that ended is started again, doubled while it keeps ending at once. */
 const RESTART_FIRST_MS = 100;
 const RESTART_MAX_MS = 10_000;
@@ -201,7 +206,7 @@ export class DataProcess {
     const found = await Promise.all(dataPids(runDirectory).map((pid) => this.#connect(pid)));
     const links = found.filter((link) => link !== undefined);
     const limit = Promise.withResolvers<void>();
-    const cancel = clock.after(START_LIMIT_MS, () =>
+    const cancel = clock.after(ADOPT_LIMIT_MS, () =>
       limit.reject(new SennitError("kernel", "data-silent", "the data process does not answer")),
     );
     await Promise.race([limit.promise, Promise.all(links.map(({ known }) => known))]).finally(cancel);
