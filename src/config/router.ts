@@ -4,6 +4,7 @@ import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./lo
 import { mptcp } from "./mptcp.ts";
 import { lan } from "./router/lan.ts";
 import { lanRules } from "./router/lanrules.ts";
+import { thresholds } from "./router/thresholds.ts";
 import { wan } from "./router/wan.ts";
 import { wanRules } from "./router/wanrules.ts";
 
@@ -55,6 +56,7 @@ const schema = z.strictObject({
     .describe("The uplinks, each under a name of your choice"),
   relay,
   mptcp,
+  thresholds,
   directories: directories("router"),
   log,
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
+import { type Conntrack, createConntrack } from "../linux/conntrack.ts";
 import { exec } from "../linux/exec.ts";
 import { namespaceIdentity } from "../linux/identity.ts";
 import type { IpRoute } from "../linux/iproute.ts";
@@ -15,11 +16,17 @@ export interface Kernel {
   readonly ip: IpRoute;
   readonly nft: Nft;
   readonly reconciler: Reconciler;
+  readonly conntrack: Pick<Conntrack, "deleteMasqueraded">;
 }
 
 /** `runDirectory` keeps the journal of what was there before us. */
 export function openKernel(runDirectory: string, log: Log): Kernel {
   const [ip, nft] = [createIpRoute(exec), createNft(exec, TABLE_NAME)];
   const journal = new Journal(join(runDirectory, "journal.json"), namespaceIdentity());
-  return { ip, nft, reconciler: new Reconciler({ ip, nft, sysctl: createSettings(), journal, log }) };
+  return {
+    ip,
+    nft,
+    conntrack: createConntrack(exec),
+    reconciler: new Reconciler({ ip, nft, sysctl: createSettings(), journal, log }),
+  };
 }

@@ -70,6 +70,12 @@ describe("conntrack", () => {
     expect(ran[3]).toBe("conntrack -D -f ipv6 --reply-dst fd00::2");
   });
 
+  it("deletes what was masqueraded, and nothing else", async () => {
+    const { exec, ran } = scripted({ stderr: "conntrack v1.4.7: 3 flow entries have been deleted.\n" });
+    expect(await createConntrack(exec).deleteMasqueraded("192.0.2.1")).toBe(3);
+    expect(ran).toEqual(["conntrack -D -f ipv4 --src-nat 192.0.2.1"]);
+  });
+
   it("lists one zone when asked", async () => {
     const { exec, ran } = scripted({});
     expect(await createConntrack(exec).list({ zone: 3 })).toEqual([]);

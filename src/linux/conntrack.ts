@@ -30,6 +30,8 @@ export interface Conntrack {
   /** All entries, or those of a zone. Fails with `kernel` `bad-conntrack` on a line that is not understood. */
   list(filter?: { readonly zone?: number }): Promise<readonly ConntrackEntry[]>;
   flush(): Promise<void>;
+  /** Forgets what was given `address` as its source by NAT, and nothing else; returns how many entries that were. */
+  deleteMasqueraded(address: string): Promise<number>;
   /** Forgets what has `address` as source or destination in either direction; returns how many entries that were. */
   deleteAddress(address: string): Promise<number>;
 }
@@ -55,20 +57,23 @@ export function createConntrack(exec: Exec): Conntrack {
     async flush() {
       await exec(["conntrack", "-F"]);
     },
+    deleteMasqueraded: (address) => remove(exec, "--src-nat", normalAddress(address)),
     async deleteAddress(address) {
       const normal = normalAddress(address);
       let deleted = 0;
-      for (const place of PLACES) {
-        const { stderr } = await exec(["conntrack", "-D", "-f", `ipv${familyOf(normal)}`, place, normal], {
-          allow: [NOTHING_MATCHED],
-        });
-        const count = DELETED.exec(stderr)?.[1];
-        if (count === undefined) throw malformed(stderr);
-        deleted += Number(count);
-      }
+      for (const place of PLACES) deleted += await remove(exec, place, normal);
       return deleted;
     },
   };
+}
+
+async function remove(exec: Exec, place: string, address: string): Promise<number> {
+  const { stderr } = await exec(["conntrack", "-D", "-f", `ipv${familyOf(address)}`, place, address], {
+    allow: [NOTHING_MATCHED],
+  });
+  const count = DELETED.exec(stderr)?.[1];
+  if (count === undefined) throw malformed(stderr);
+  return Number(count);
 }
 
 /** `conntrack -L -o extended`: family, its number, protocol, its number, seconds, state, then words. */

@@ -45,6 +45,8 @@ const PID = 2 ** 22 + 1;
 
 let directory: string;
 let kernel: FakeKernel;
+/** Addresses of which it was asked to forget what was masqueraded. */
+let forgotten: string[];
 let reconciler: SlowReconciler;
 let control: RouterControl;
 /** The data process that runs already: what control tells it, and how it answers. */
@@ -62,6 +64,7 @@ beforeEach(async () => {
   const { nft, ip, sysctl, monitor } = kernel;
   reconciler = new SlowReconciler({ nft, ip, sysctl, journal, log });
   heard = [];
+  forgotten = [];
   data = createServer((socket) => {
     socket.on("error", () => undefined);
     const lines = new JsonLines(socket, (value) => {
@@ -96,7 +99,17 @@ directories: { run: ${directory}, state: ${directory} }`;
       pin: "00".repeat(32),
       invite: { id: "00".repeat(8), secret: "00".repeat(24) },
     },
-    kernel: { ip, nft, reconciler },
+    kernel: {
+      ip,
+      nft,
+      reconciler,
+      conntrack: {
+        deleteMasqueraded: async (address) => {
+          forgotten.push(address);
+          return 1;
+        },
+      },
+    },
     monitor,
     serverAddresses: ["198.51.100.1"],
     goOn: () => undefined,
@@ -133,6 +146,32 @@ test("says why the data process did not carry out its orders", async () => {
     message: "no such key",
     remedy: null,
   });
+});
+
+test("knows the state of a WAN, and makes the kernel forget what was masqueraded over one that is out", async () => {
+  await control.start();
+  const figures = {
+    way: "fibre",
+    health: "up",
+    tcp: "up",
+    probes: "up",
+    heardMs: 5,
+    unanswered: 0,
+    loss: { probes: 10, lost: 0 },
+    rttMs: 16,
+    jitterMs: 1,
+  } as const;
+  say({ type: "report", report: { ...new FakePlane().report(), ways: [figures] } });
+  await vi.waitFor(() =>
+    expect(control.status().wans).toMatchObject([
+      { name: "fibre", state: { name: "up" }, reason: "round trip 16 ms", rttMs: 16, lossPerMille: 0 },
+    ]),
+  );
+  expect(forgotten).toEqual([]);
+  kernel.setCarrier("fibre0", false);
+  await vi.waitFor(() => expect(control.status().wans[0]?.state.name).toBe("no-carrier"));
+  expect(forgotten).toEqual(["10.1.0.2"]);
+  expect(codes()).toContain("wan-down");
 });
 
 test("takes back last what an adjustment makes that is under way while it stops", async () => {

@@ -3,6 +3,7 @@ import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
 import type { Clock } from "../base/clock.ts";
 import { Closer } from "../base/closer.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { RouterConfig } from "../config/router.ts";
@@ -22,7 +23,8 @@ import type { KernelMonitor } from "../linux/monitor.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
-import type { WanStateName } from "../wan/supervisor.ts";
+import { isOut, type WanStateName } from "../wan/supervisor.ts";
+import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
@@ -33,7 +35,7 @@ import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { troublesOf } from "./troubles.ts";
 import { wanOfAddress, wanStatus } from "./wans.ts";
-import { WanSupervisor } from "./wansupervisor.ts";
+import { type WanChange, WanSupervisor } from "./wansupervisor.ts";
 
 export interface RouterControlDeps {
   readonly config: RouterConfig;
@@ -124,10 +126,11 @@ export class RouterControl {
       log,
     });
     this.#wans = new WanSupervisor({
+      limits: withLimits(config.thresholds),
       clock,
       log,
       ask: () => this.#data.ask(),
-      onChange: () => this.#onWanChange(),
+      onChange: (changes) => this.#onWanChange(changes),
     });
     this.#data = new DataProcess({
       runDirectory: config.directories.run,
@@ -298,7 +301,8 @@ export class RouterControl {
   }
 
   /** The kernel's state stays as it is: nothing of it stands between the WANs that are left and who uses them. */
-  #onWanChange(): void {
+  #onWanChange(changes: readonly WanChange[]): void {
+    for (const { addresses, now } of changes) if (isOut(now.name)) void this.#forget(addresses);
     // Nobody is told of ways before the kernel leads there.
     if (this.#adjusted) this.#instruct();
   }
@@ -310,6 +314,19 @@ export class RouterControl {
     const { leases } = this.#addressing.facts(config, this.#observed.links);
     const facts = { wans, leases, observed: this.#observed, leaseFile: leaseFile(config) };
     this.#lan.want(renderDnsmasq(lanServices(config, facts)));
+  }
+
+  /** What goes out directly by a WAN that is out may go by another: not before the kernel forgets which it took. */
+  async #forget(addresses: readonly string[]): Promise<void> {
+    const { kernel, log } = this.#deps;
+    for (const address of addresses) {
+      try {
+        const entries = await kernel.conntrack.deleteMasqueraded(address);
+        if (entries > 0) log.info({ address, entries }, "forgot what was masqueraded over a dead WAN");
+      } catch (error) {
+        log.warn({ address, why: messageOf(error) }, "cannot forget what was masqueraded");
+      }
+    }
   }
 
   #superviseWans(): void {

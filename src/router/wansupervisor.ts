@@ -4,6 +4,7 @@ import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
 import { isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
+import type { Thresholds } from "../wan/thresholds.ts";
 import type { WanSight } from "../wan/wansight.ts";
 import { Movement } from "./movement.ts";
 import { deviceTrouble } from "./wans.ts";
@@ -11,7 +12,8 @@ import { deviceTrouble } from "./wans.ts";
 /** A WAN that has come into another state. */
 export interface WanChange {
   readonly wan: string;
-  readonly device: string;
+  /** That it has on its device. */
+  readonly addresses: readonly string[];
   readonly before: WanState;
   readonly now: WanState;
 }
@@ -25,6 +27,7 @@ export interface Knowledge {
 }
 
 export interface WanSupervisorDeps {
+  readonly limits: Thresholds;
   readonly clock: Clock;
   readonly log: Log;
   /** Asks the data process for a report out of turn. */
@@ -66,23 +69,21 @@ export class WanSupervisor {
     let disputed = false;
     for (const wan of intent.wans) {
       const rate = rates.of(wan.device);
-      const addresses = observed.links.find(({ name }) => name === wan.device)?.addresses ?? [];
+      const link = observed.links.find(({ name }) => name === wan.device);
+      const addresses = (link?.addresses ?? []).map(({ address }) => address);
       const way = ways.get(wan.name);
       const sight: WanSight = {
         role: wan.role,
         trouble: deviceTrouble(wan, intent, observed),
         way,
-        ...this.#movement.of(
-          now,
-          addresses.map(({ address }) => address),
-        ),
+        ...this.#movement.of(now, addresses),
         rate: Math.max(rate.in, rate.out),
         heardElsewhere: intent.wans.some((other) => other !== wan && isHeard(other.name)),
       };
       const before = this.of(wan.name);
-      const state = superviseWan(before, sight, now);
+      const state = superviseWan(before, sight, now, this.#deps.limits);
       this.#states.set(wan.name, state);
-      if (state.name !== before.name) changes.push({ wan: wan.name, device: wan.device, before, now: state });
+      if (state.name !== before.name) changes.push({ wan: wan.name, addresses, before, now: state });
       disputed ||= way?.health === "dead" && !isOut(state.name) && state.name !== "off";
     }
     for (const name of this.#states.keys())

@@ -33,6 +33,7 @@ export interface WanState {
   readonly leastRttMs: number | undefined;
   readonly lossy: Latch;
   readonly queued: Latch;
+  readonly slow: Latch;
   /** Since when connections do not get through though probes do. */
   readonly blockedSince: number | undefined;
 }
@@ -56,6 +57,7 @@ export const newWan = (now: number): WanState => ({
   leastRttMs: undefined,
   lossy: OFF,
   queued: OFF,
+  slow: OFF,
   blockedSince: undefined,
 });
 
@@ -137,6 +139,7 @@ function aliveState(
   if (state.blockedSince !== undefined && now - state.blockedSince >= limits.blockedMs)
     return ["degraded", "probes are answered, connections do not get through"];
   if (state.lossy.on) return ["degraded", lost];
+  if (state.slow.on) return ["degraded", `${trip}, of which ${limits.degradedRttMs} ms are allowed`];
   if (state.queued.on) {
     const least =
       state.leastRttMs === undefined ? "" : `, of which ${milliseconds(state.leastRttMs)} are the line's`;
@@ -145,7 +148,7 @@ function aliveState(
   return ["up", loss.lost === 0 ? trip : `${trip}, ${lost}`];
 }
 
-type Measured = Pick<WanState, "leastRttMs" | "lossy" | "queued" | "blockedSince">;
+type Measured = Pick<WanState, "leastRttMs" | "lossy" | "queued" | "slow" | "blockedSince">;
 
 function measure(before: WanState, sight: WanSight, now: number, limits: Thresholds): Measured {
   const { way, rttMs = way?.rttMs ?? undefined, rate } = sight;
@@ -161,8 +164,16 @@ function measure(before: WanState, sight: WanSight, now: number, limits: Thresho
     ? perMille(loss) >= limits.wellPerMille
     : leastLoss(loss) >= limits.degradedPerMille && loss.lost >= limits.leastLost;
   const lossy = latch(before.lossy, losing, now, limits.degradedAfterMs, limits.wellAfterMs);
+  const isSlow = rttMs !== undefined && rttMs >= (limits.degradedRttMs ?? Infinity);
+  const slow = latch(before.slow, isSlow, now, limits.degradedAfterMs, limits.wellAfterMs);
   const blocked = way?.tcp === "dead" && (way.probes === "up" || way.probes === "suspect");
-  return { leastRttMs, queued, lossy, blockedSince: blocked ? (before.blockedSince ?? now) : undefined };
+  return {
+    leastRttMs,
+    queued,
+    lossy,
+    slow,
+    blockedSince: blocked ? (before.blockedSince ?? now) : undefined,
+  };
 }
 
 function latch(

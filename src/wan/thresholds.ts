@@ -5,6 +5,8 @@ export interface Thresholds {
   readonly wellPerMille: number;
   /** Fewer lost probes tell no share. */
   readonly leastLost: number;
+  /** A round trip from which on it is degraded; undefined where none is too long. */
+  readonly degradedRttMs: number | undefined;
   readonly degradedAfterMs: number;
   readonly wellAfterMs: number;
   /** A round trip so many times the least, and so much longer, is a queue, if so much is carried (bit/s). */
@@ -20,11 +22,12 @@ export interface Thresholds {
 }
 
 export const USUAL: Thresholds = {
-  // Calls suffer from 3 % on and TCP loses nine tenths of its rate at 5 %; a radio's usual 1 % is nothing to tell of.
-  degradedPerMille: 50,
-  wellPerMille: 20,
+  // Calls suffer from 3 % on; a radio's usual 1 % is nothing to tell of.
+  degradedPerMille: 30,
+  wellPerMille: 15,
   // And what they tell must be above the limit beyond doubt (leastLoss): 5 of 20 are one in a million where 1 % is lost.
   leastLost: 5,
+  degradedRttMs: undefined,
   // One burst is over by then.
   degradedAfterMs: 1000,
   // Radio cells come and go; who fixes something by hand waits as long to see whether it holds.
@@ -41,3 +44,20 @@ export const USUAL: Thresholds = {
   // Several tries to connect, with a SYN lost.
   blockedMs: 10_000,
 };
+
+/** Half of what makes a WAN degraded is little enough for it to be well again. */
+const WELL_SHARE = 0.5;
+
+/** With what the config says of loss (per mille) and delay (ms). */
+export const withLimits = ({
+  loss,
+  delay,
+}: {
+  readonly loss: number;
+  readonly delay?: number | undefined;
+}): Thresholds => ({
+  ...USUAL,
+  degradedPerMille: loss,
+  wellPerMille: Math.floor(loss * WELL_SHARE),
+  degradedRttMs: delay,
+});
