@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import { bonded } from "../../src/lab/pair.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
+import { createConntrack } from "../../src/linux/conntrack.ts";
+import { kernelDatagrams } from "../../src/linux/kerneldatagrams.ts";
 import type { Child } from "../../src/linux/process.ts";
 import { download, hello, type Ask } from "./http.ts";
 import { openSite, SERVER, WEB, type Site } from "./site.ts";
@@ -29,6 +31,9 @@ beforeAll(async () => {
 afterAll(() => closer.close());
 
 const MB = 1_000_000;
+/** The router's own address at the fibre, and a user's. */
+const FIBRE = "192.168.1.2";
+const USER = "192.168.88.10";
 
 /** Starts a download, does `what` after a third of it, and checks the whole. */
 async function downloadDuring(seed: string, size: number, what: () => Promise<void>): Promise<void> {
@@ -49,6 +54,32 @@ it("a WAN that dies in silence costs no byte", async () => {
   await downloadDuring("silence", 40 * MB, () => site.lab.fault("blackhole", "fibre"));
   await site.lab.heal();
   expect(await hello(user)).toBe(SERVER.v4);
+});
+
+it("a WAN that dies in silence is down, and the kernel forgets what was masqueraded over it, and that alone", async () => {
+  const entries = async (): Promise<readonly string[]> =>
+    (await createConntrack(site.lab.exec("router")).list())
+      .filter(({ reply }) => reply.destination.address === FIBRE)
+      .map(({ original }) => original.source.address);
+  const isForeign = (from: string): boolean => from !== FIBRE;
+  const socket = kernelDatagrams(site.lab.netns("users")).open({
+    local: { address: USER, port: 0 },
+    onDatagram: () => undefined,
+  });
+  try {
+    socket.send(Buffer.from("hello"), { address: WEB.v4, port: 9 });
+    await until(entries, (found) => found.some(isForeign), 5000);
+    await downloadDuring("masquerade", 20 * MB, async () => {
+      await site.lab.fault("blackhole", "fibre");
+      await site.pair.until("router", ({ wans }) => wans[0]?.state.name === "down", 5000);
+      const left = await until(entries, (found) => !found.some(isForeign), 5000);
+      expect(left.length).toBeGreaterThan(0);
+    });
+  } finally {
+    socket.close();
+    await site.lab.heal();
+  }
+  await site.pair.until("router", (status) => status.wans[0]?.state.name === "up" && bonded(status));
 });
 
 it("without the server's control everything goes on, and the next one takes over", async () => {
