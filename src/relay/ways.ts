@@ -148,10 +148,17 @@ export class Ways {
     this.#tell(known);
   }
 
+  #warn(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
   /** Logs what has changed, and tells who waits for a return. */
   #tell(known: Known): void {
     const { way, health } = known;
     const { silent, state } = health;
+    const muted = health.probing.health.state === "dead";
+    const silenced = muted && !known.muted;
+    known.muted = muted;
     if (state !== known.state) {
       const fields = { wan: way.name, from: way.localAddress, was: known.state, is: state };
       // A line that loses much is in doubt and out of it many times a second.
@@ -159,8 +166,9 @@ export class Ways {
       known.state = state;
       if (state === "dead") this.#options.log.warn(fields, "WAN does not answer");
       else this.#options.log.debug(fields, "WAN's health changed");
-      if (!doubt) for (const watcher of this.#watchers) watcher();
+      if (!doubt && !silenced) this.#warn();
     }
+    if (silenced) this.#warn();
     const back = known.silent && !silent;
     known.silent = silent;
     if (back) for (const listener of this.#listeners) listener(way);
@@ -174,6 +182,8 @@ class Known {
   readonly health = new WayHealth();
   state: Health = "unknown";
   silent = false;
+  /** Whether probes get no answer any more. */
+  muted = false;
   socket: DatagramSocket | undefined;
 
   constructor(way: Way, path: number) {

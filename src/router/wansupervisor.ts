@@ -35,7 +35,7 @@ export interface WanSupervisorDeps {
   readonly onChange: (changes: readonly WanChange[]) => void;
 }
 
-/** While the data process has found a WAN dead that is not down, its word is asked for so often (ms), and so many times. */
+/** While the data process has found a WAN dead that is not down, or one that loses much is not degraded yet, its word is asked for so often (ms), and so many times. */
 const DISPUTE_MS = 50;
 const DISPUTE_ASKS = 100;
 
@@ -84,7 +84,8 @@ export class WanSupervisor {
       const state = superviseWan(before, sight, now, this.#deps.limits);
       this.#states.set(wan.name, state);
       if (state.name !== before.name) changes.push({ wan: wan.name, addresses, before, now: state });
-      disputed ||= way?.health === "dead" && !isOut(state.name) && state.name !== "off";
+      const isLosing = !state.lossy.on && state.lossy.otherwiseSince !== undefined;
+      disputed ||= isLosing || (way?.health === "dead" && !isOut(state.name) && state.name !== "off");
     }
     for (const name of this.#states.keys())
       if (!intent.wans.some((wan) => wan.name === name)) this.#states.delete(name);
