@@ -71,7 +71,6 @@ describe("a right file", () => {
       listen: { port: 443, addresses: ["::"] },
       relay: { grace: 600_000, graceMemory: 64 * 1024 ** 2, drain: 3_600_000 },
       mptcp: MPTCP,
-      thresholds: { loss: 30 },
       egress: { allowPrivate: [] },
       directories: { state: "/var/lib/sennit/server", run: "/run/sennit/server" },
       log: { level: "info" },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { StatusReport } from "../../src/api/status.ts";
 import { Closer } from "../../src/base/closer.ts";
 import { loadRouterConfig } from "../../src/config/router.ts";
 import { observe } from "../../src/control/observer.ts";
@@ -41,9 +42,21 @@ async function wrong(): Promise<readonly string[]> {
   const tool = createIpRoute(site.lab.exec("router"));
   const config = await loadRouterConfig(site.pair.configFile("router"));
   // Which ports they are is all the same to rules and routes.
-  const intent = routerIntent(config, { ports: { v4: 1, v6: 1 }, serverAddresses: [SERVER.v4] });
+  const intent = routerIntent(config, {
+    ports: { v4: 1, v6: 1 },
+    serverAddresses: [SERVER.v4],
+    devices: new Map(["fibre", "lte"].map((device) => [device, device])),
+    leases: new Map(),
+  });
   const [observed, rules, routes] = await Promise.all([observe(tool), tool.rules(), tool.routes()]);
-  const actual = { nft: undefined, rules, routes, mptcpLimits: undefined, sysctls: new Map() };
+  const actual = {
+    nft: undefined,
+    links: undefined,
+    rules,
+    routes,
+    mptcpLimits: undefined,
+    sysctls: new Map(),
+  };
   const steps = diff(planRouter(intent, observed), actual);
   return steps.filter((step) => step.do === "ip" && step.change.object !== "limits").map(showStep);
 }
@@ -74,13 +87,19 @@ async function during(
   expect((await site.pair.status("router")).flows.reset).toBe(reset);
 }
 
+/** In which state the WAN is when all is as it was before. */
+async function settled(): Promise<string | undefined> {
+  const isUp = (status: StatusReport): boolean => status.wans[0]?.state.name === "up" && bonded(status);
+  return (await site.pair.until("router", isUp)).wans[0]?.state.name;
+}
+
 it("the address changes under a download", async () => {
   await during(
     "address",
     () => site.lab.fault("wan-address", `router:${DEVICE}`, OTHER_ADDRESS),
     (table) => table.includes(`src ${OTHER_ADDRESS}`),
   );
-  await site.pair.until("router", (status) => bonded(status) && status.wans[0]?.state.name === "up");
+  expect(await settled()).toBe("up");
 });
 
 it("the gateway changes under a download", async () => {
@@ -92,7 +111,7 @@ it("the gateway changes under a download", async () => {
     },
     (table) => table.includes(`via ${OTHER_GATEWAY}`),
   );
-  await site.pair.until("router", (status) => bonded(status) && status.wans[0]?.state.name === "up");
+  expect(await settled()).toBe("up");
 });
 
 it("the device goes and comes back under a download", async () => {
@@ -109,5 +128,5 @@ it("the device goes and comes back under a download", async () => {
     },
     (table) => table.includes(`via ${GATEWAY}`),
   );
-  await site.pair.until("router", (status) => bonded(status) && status.wans[0]?.state.name === "up");
+  expect(await settled()).toBe("up");
 });
