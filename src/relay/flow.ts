@@ -50,7 +50,7 @@ export type FlowEnd = "done" | "refused" | "reset";
 /** An ACK goes out at once when this much was consumed since the last, however large the window is. */
 const ACK_EVERY_BYTES = 256 * 1024;
 /** The share of the window that may be consumed before an ACK goes out: the sender never runs dry waiting for one. */
-const ACK_WINDOW_SHARE = 8;
+const ACK_WINDOW_SHARE = 4;
 /** Above this many unsent bytes the application is not read any further; a few reads' worth, so that a carrier's turn finds work. */
 const UNSENT_HIGH = 256 * 1024;
 /** Below this share of it, it is read again. */
