@@ -182,7 +182,9 @@ describe("a lab in the foreground", () => {
 
 describe("topologies", () => {
   test("are listed and shown", async () => {
-    expect((await sennit("topologies")).out).toMatch(/^cascade +200 users.*\ndhcp +one user.*\ndual +one user/m);
+    expect((await sennit("topologies")).out).toMatch(
+      /^cascade +200 users.*\ndhcp +one user.*\ndual +one user/m,
+    );
     // What is shown is a topology file.
     const { out } = await sennit("show", "cascade");
     expect(parseTopology(out, "cascade")).toEqual(await loadTopology("cascade"));
