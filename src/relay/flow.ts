@@ -55,6 +55,8 @@ const ACK_WINDOW_SHARE = 4;
 const UNSENT_HIGH = 256 * 1024;
 /** Below this share of it, it is read again. */
 const LOW_SHARE = 4;
+/** Seconds without a byte after which what was sent waits for a reader, not for the way: longer than any path takes. */
+const UNREAD_TICKS = 2;
 /** What the kernel may keep of a local end that is not read: at most (it is left to find its own size) and at least. */
 const LOCAL_BOUND_MAX = 8 * 1024 * 1024;
 const LOCAL_BOUND_MIN = 64 * 1024;
@@ -174,7 +176,7 @@ export class Flow {
     this.#ackDue = this.#open;
     this.#finLost = this.#finSaid && !this.#finAcked;
     this.#send.rewind();
-    this.#countUnderway();
+    this.countUnderway();
     if (this.#greetingDue || this.#ackDue) this.#speak();
   }
 
@@ -251,7 +253,7 @@ export class Flow {
   onAck(offset: number, window: number, fin: boolean): void {
     this.#open ||= this.#opener;
     this.#send.ack(offset, window);
-    this.#countUnderway();
+    this.countUnderway();
     if (fin) {
       if (!this.#finSaid || offset !== this.#send.end) {
         throw malformed("bad-ack", `ACK of a FIN at ${offset}, where none was sent`);
@@ -307,7 +309,7 @@ export class Flow {
       this.#finLost = false;
       lane.send({ kind: "fin", flow: this.id, offset: this.#send.end });
     }
-    this.#countUnderway();
+    this.countUnderway();
     this.readOn();
     return this.#send.sendable > 0 && this.#host.admits(this);
   }
@@ -317,8 +319,12 @@ export class Flow {
     if (!this.#closed) this.#moveOn();
   }
 
-  #countUnderway(): void {
-    const now = this.#send.underway;
+  /**
+   * Tells the host what is under way. What a peer's application does not read is not: it takes nobody's room. To be called
+   * also when time has passed.
+   */
+  countUnderway(): void {
+    const now = this.pace.idleTicks >= UNREAD_TICKS ? 0 : this.#send.underway;
     const change = now - this.#underway;
     this.#underway = now;
     if (change !== 0) this.#host.underway(change);
@@ -461,7 +467,7 @@ export class Flow {
     this.#closed = true;
     this.#inbox.clear();
     this.#send.clear();
-    this.#countUnderway();
+    this.countUnderway();
     if (end !== "done") this.#local?.reset();
     this.onClosed?.();
     this.#host.flowClosed(this, end, lastWord);
