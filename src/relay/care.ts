@@ -21,3 +21,17 @@ export function careFor(carrier: Carrier, now: number, isOwed: boolean): Care {
   if (carrier.draining && carrier.peerDraining && carrier.flows.size === 0) return "close";
   return undefined;
 }
+
+/** The round trip of the longest path of any, without queues (ms); 0 while unknown. */
+export function longestPathMs(carriers: Iterable<Carrier>): number {
+  let longest = 0;
+  for (const { pathMs } of carriers) longest = Math.max(longest, pathMs);
+  return longest;
+}
+
+/** When anything was last heard on any of them (ms of their clock). */
+export function lastHeardAt(carriers: Iterable<Carrier>): number {
+  let last = 0;
+  for (const { heardAt } of carriers) last = Math.max(last, heardAt);
+  return last;
+}

@@ -4,8 +4,8 @@ import type { Carrier } from "./carrier.ts";
 const QUIET_BYTES_PER_S = 64 * 1024;
 
 /**
- * The carrier for a new flow: one that is not kept for bulk, the least busy one, then the one with the fewest flows (a burst of new flows spreads
- * before any has moved a byte), then the one heard last, since its NAT entries are fresh. Undefined when none takes flows.
+ * The carrier for a new flow: one that is not kept for bulk, the least busy one, then the one with the fewest flows (a burst
+ * of new flows spreads before any has moved a byte), then the one heard last, since its NAT entries are fresh. Undefined when none takes flows.
  */
 export function pickCarrier(carriers: Iterable<Carrier>): Carrier | undefined {
   let best: Carrier | undefined;

@@ -19,7 +19,7 @@ import { PACE_TICK_MS } from "./pace.ts";
 import { pickCarrier } from "./pick.ts";
 import { Receipts } from "./receipts.ts";
 import { Throttle } from "./throttle.ts";
-import { careFor } from "./care.ts";
+import { careFor, lastHeardAt, longestPathMs } from "./care.ts";
 
 export interface SessionOptions {
   /** 16 bytes, chosen by the dialling side. */
@@ -82,6 +82,8 @@ export class Session implements FlowHost, CarrierUser {
   readonly #ids: FlowIds;
   readonly #eviction = new Eviction();
   readonly #throttle = new Throttle();
+  /** Quiet flows that did something lately. */
+  #others = 0;
   readonly #ackDue = new Set<Flow>();
   /** Flows with bytes for their local ends, of what is being read from a carrier. */
   #arrived: Flow[] = [];
@@ -194,7 +196,7 @@ export class Session implements FlowHost, CarrierUser {
       ),
     );
     flow.open();
-    this.#liveness.opened(this.#options.clock.now(), this.#heardAt);
+    this.#liveness.opened(this.#options.clock.now(), lastHeardAt(this.#carriers));
     flow.attach(local);
     return flow;
   }
@@ -471,20 +473,6 @@ export class Session implements FlowHost, CarrierUser {
     if (this.#ackDue.size > 0) this.#cancelAck = this.#options.clock.after(ACK_DELAY_MS, this.#flushAcks);
   };
 
-  /** The round trip of the longest path there is, without queues (ms); 0 while unknown. */
-  get #rttMs(): number {
-    let longest = 0;
-    for (const carrier of this.#carriers) longest = Math.max(longest, carrier.pathMs);
-    return longest;
-  }
-
-  /** When anything was last heard on a carrier that lives. */
-  get #heardAt(): number {
-    let last = 0;
-    for (const carrier of this.#carriers) last = Math.max(last, carrier.heardAt);
-    return last;
-  }
-
   /** Another session with the same peer waits for it: ask it here as well, whether or not somebody waits. */
   doubt(): void {
     if (this.#carriers.size === 0 || !this.#liveness.doubt(this.#options.clock.now())) return;
@@ -494,7 +482,7 @@ export class Session implements FlowHost, CarrierUser {
   #checkLiveness(): void {
     const before = this.#liveness.responsive;
     const now = this.#options.clock.now();
-    if (this.#liveness.tick(now, this.#heardAt)) {
+    if (this.#liveness.tick(now, lastHeardAt(this.#carriers))) {
       for (const carrier of this.#carriers) carrier.ping();
       this.#options.onAsking?.();
     }
@@ -507,7 +495,7 @@ export class Session implements FlowHost, CarrierUser {
   /** Counts what is held and who needs how much, once a second: each flow alone is bounded by its window meanwhile. */
   #weigh(): void {
     const { budget } = this.#options;
-    const rttMs = this.#rttMs;
+    const rttMs = longestPathMs(this.#carriers);
     let held = 0;
     this.#others = 0;
     for (const { pace, bytesSent, bytesReceived, heldBytes } of this.#flows.values()) {
@@ -520,19 +508,27 @@ export class Session implements FlowHost, CarrierUser {
     budget.note(this, held);
     if (budget.exhausted) this.#evict();
     else this.#eviction.clear();
-    for (const flow of this.#flows.values()) flow.boundLocal();
+    for (const flow of this.#flows.values()) {
+      flow.boundLocal();
+      flow.countUnderway();
+    }
     this.#readOn();
   }
 
   /** Where memory is short, nobody reads: looks again soon, and lets all read on as soon as it is not. */
-  readonly #readOn = (): void => {
+  #readOn(): void {
     const { budget, clock } = this.#options;
     this.#cancelShort?.();
     this.#cancelShort = undefined;
-    budget.note(this, this.heldBytes);
-    if (budget.exhausted) this.#cancelShort = clock.after(SHORT_TICK_MS, this.#readOn);
-    else for (const flow of this.#flows.values()) flow.readOn();
-  };
+    if (!budget.exhausted) {
+      for (const flow of this.#flows.values()) flow.readOn();
+      return;
+    }
+    this.#cancelShort = clock.after(SHORT_TICK_MS, () => {
+      budget.note(this, this.heldBytes);
+      this.#readOn();
+    });
+  }
 
   /** Memory that is held for those who do not move keeps everybody from moving: theirs is given up first. */
   #evict(): void {
@@ -544,9 +540,6 @@ export class Session implements FlowHost, CarrierUser {
       flow.reset(ResetReason.EXPIRED);
     }
   }
-
-  /** Quiet flows that did something since the last tick of their paces. */
-  #others = 0;
 
   #lookForRoom(): void {
     this.#throttle.look(this.#carriers, this.bulkFlows, this.#others > 0);
