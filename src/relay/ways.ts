@@ -115,10 +115,12 @@ export class Ways {
     const { session, remoteFor } = this.#options;
     const remote = remoteFor(known.way.localAddress);
     if (this.#key === undefined || remote === undefined) return;
-    const number = known.health.probe(now);
-    if (number === undefined) return;
-    known.socket ??= this.#open(known);
-    known.socket?.send(encodeProbe({ kind: "ask", path: known.path, session, number }, this.#key), remote);
+    for (;;) {
+      const number = known.health.probe(now);
+      if (number === undefined) return;
+      known.socket ??= this.#open(known);
+      known.socket?.send(encodeProbe({ kind: "ask", path: known.path, session, number }, this.#key), remote);
+    }
   }
 
   #open(known: Known): DatagramSocket | undefined {

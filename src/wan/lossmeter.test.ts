@@ -25,10 +25,35 @@ describe("loss", () => {
 
   test("is counted over the latest probes only, and over none that is long ago", () => {
     const meter = new LossMeter();
-    for (let at = 0; at < 256; at++) meter.note(at, true);
-    for (let at = 256; at < 384; at++) meter.note(at, false);
+    for (let at = 0; at < 384; at++) meter.note(at, at % 2 === 0);
     expect(meter.loss).toEqual({ probes: 256, lost: 128 });
     meter.note(200_000, true);
     expect(meter.loss).toEqual({ probes: 1, lost: 1 });
   });
+
+  test.each<[string, (at: number) => boolean, number]>([
+    ["begins to lose two thirds", (at) => at >= 100 && at % 3 !== 0, 667],
+    ["loses nothing any more", (at) => at < 100 && at % 3 !== 0, 0],
+    ["goes on losing 1 %", (at) => at % 100 === 50, 10],
+  ])("is known with the 60th probe after the line %s", (_, loses, expected) => {
+    const meter = new LossMeter();
+    for (let at = 0; at < 160; at++) meter.note(at, loses(at));
+    expect(Math.abs(perMille(meter.loss) - expected)).toBeLessThanOrEqual(70);
+  });
+
+  test.each([0, 10, 50, 300, 667, 950])(
+    "of an even line, %d per mille, is rarely forgotten by chance",
+    (lost) => {
+      let [chance, forgotten] = [1, 0];
+      for (let line = 0; line < 100; line++) {
+        const meter = new LossMeter();
+        for (let at = 0; at < 256; at++) {
+          chance = (chance * 48_271) % 0x7fff_ffff;
+          meter.note(at, chance % 1000 < lost);
+        }
+        if (meter.loss.probes < 256) forgotten++;
+      }
+      expect(forgotten).toBeLessThanOrEqual(10);
+    },
+  );
 });

@@ -12,11 +12,13 @@ const IDLE_MS = 20_000;
 /** Each tick of the caller while in doubt (ms), so that some round trips later it is over. */
 const DOUBT_MS = 50;
 /**
- * A loss was seen within so long (ms): asked in a burst (DOUBT_MS), so that a share of it is known within seconds. What
- * that may cost on end: so many probes at a time, and so many more each second, 90 bytes each.
+ * A loss was seen within so long (ms): asked so many times at each tick (DOUBT_MS), so that a share of two thirds is
+ * known to +-4 % within three seconds. What that may cost on end: so many probes at a time, and so many more each second,
+ * 90 bytes each.
  */
 const SURVEY_MS = 4000;
-const SURVEY_PROBES = 160;
+const SURVEY_AT_ONCE = 3;
+const SURVEY_PROBES = 240;
 const SURVEY_PER_S = 1;
 /** A line that is known to lose some is asked more often than others (ms), to follow what it loses and to see it die. */
 const LOSSY_MS = 500;
@@ -34,7 +36,7 @@ const UNPROVEN_TRIES = 3;
 const UNPROVEN_FIRST_MS = 1000;
 const UNPROVEN_MS = 60_000;
 /** Probes whose answers may still come. */
-const MAX_OUTSTANDING = 64;
+const MAX_OUTSTANDING = 128;
 
 /** Decides when a path is probed, and what the answers mean. Pure: times are inputs (ms), numbers are outputs. */
 export class Probing {
@@ -43,6 +45,8 @@ export class Probing {
   /** When each was sent, oldest first. */
   readonly #outstanding = new Map<number, number>();
   #sentAt = -Infinity;
+  /** How many of them at that time. */
+  #atOnce = 0;
   #sent = 0;
   /** Of those sent since the last answer: when the first was, and how many. */
   #waitingSince: number | undefined;
@@ -61,10 +65,12 @@ export class Probing {
     return this.#trials;
   }
 
-  /** The number of the probe to send now, if one is due. `since`: since when there is that urgency. */
+  /** The number of the probe to send now, if one is due: to be asked until none is. `since`: since when there is that urgency. */
   due(now: number, urgency: Urgency, since: number): number | undefined {
     if (this.proven) this.#judge(now);
-    if (now - this.#sentAt < this.#pauseMs(now, urgency, since)) return undefined;
+    const more = now === this.#sentAt && this.#atOnce < SURVEY_AT_ONCE && this.#surveys(now);
+    if (!more && now - this.#sentAt < this.#pauseMs(now, urgency, since)) return undefined;
+    this.#atOnce = more ? this.#atOnce + 1 : 1;
     const number = ++this.#sent;
     const regained = this.#sentAt === -Infinity ? 0 : ((now - this.#sentAt) * SURVEY_PER_S) / 1000;
     this.#credit = Math.min(SURVEY_PROBES, this.#credit + regained);
@@ -84,10 +90,12 @@ export class Probing {
     const worked = this.health.state !== "dead";
     this.health.heard(now);
     this.line.answered(now, now - sentAt);
-    for (const earlier of this.#outstanding.keys()) {
-      if (earlier > number) break;
+    this.#outstanding.delete(number);
+    for (const [earlier, at] of this.#outstanding) {
+      // Those that were sent together may come in any order.
+      if (at >= sentAt) break;
       this.#outstanding.delete(earlier);
-      if (earlier === number || !worked) continue;
+      if (!worked) continue;
       this.line.lost(now);
       this.#lossAt = now;
     }

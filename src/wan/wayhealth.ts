@@ -91,7 +91,7 @@ export class WayHealth {
     return this.tcp.state === "dead" ? !this.open : this.state === "suspect" || this.state === "dead";
   }
 
-  /** The number of the probe to send, if one is due. */
+  /** The number of the probe to send, if one is due: to be asked until none is. */
   probe(now: number): number | undefined {
     let number: number | undefined;
     this.#change(now, () => {
