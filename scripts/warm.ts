@@ -1,5 +1,5 @@
 /**
- * Reads the program once, so that Node's compile cache (bin/sennit) has it before the first start: that would otherwise
+ * Reads the program once, so that Node's compile cache (bin/node) has it before the first start: that would otherwise
  * take twice the time, and more memory in processes that then run for months.
  */
 import { COMMANDS } from "../src/cli/main.ts";
