@@ -53,6 +53,8 @@ const ACK_EVERY_BYTES = 256 * 1024;
 const ACK_WINDOW_SHARE = 4;
 /** Above this many unsent bytes the application is not read any further; a few reads' worth, so that a carrier's turn finds work. */
 const UNSENT_HIGH = 256 * 1024;
+/** The same where it has to wait its turn among others: one read's worth. */
+const UNSENT_HIGH_IN_LINE = 64 * 1024;
 /** Below this share of it, it is read again. */
 const LOW_SHARE = 4;
 /** Seconds without a byte after which what was sent waits for a reader, not for the way: longer than any path takes. */
@@ -94,6 +96,8 @@ export class Flow {
   #ackedOffset = 0;
   /** As the host knows it. */
   #underway = 0;
+  /** Whether it stood in line for room when it last wanted to send. */
+  #isHeldBack = false;
   /** The application has ended its direction. */
   #finWanted = false;
   #finSaid = false;
@@ -295,7 +299,7 @@ export class Flow {
 
   /** Hands `lane` up to `quantum` bytes, range by range; true while there is more to send now. */
   produce(lane: Lane, quantum: number): boolean {
-    if (!this.#host.admits(this)) return false;
+    if (!this.#isAdmitted()) return false;
     this.#send.keep = this.#host.window(this);
     let left = quantum;
     while (left > 0) {
@@ -311,7 +315,7 @@ export class Flow {
     }
     this.countUnderway();
     this.readOn();
-    return this.#send.sendable > 0 && this.#host.admits(this);
+    return this.#send.sendable > 0 && this.#isAdmitted();
   }
 
   /** It may send again. */
@@ -347,9 +351,15 @@ export class Flow {
     return this.#undelivered === 0 || this.#local?.stream.writableNeedDrain === true;
   }
 
+  /** Whether it may send now. One of many that stand in line needs little to say when its turn comes. */
+  #isAdmitted(): boolean {
+    this.#isHeldBack = !this.#host.admits(this);
+    return !this.#isHeldBack;
+  }
+
   /** How much may wait to be sent: little where memory is scarce, since a read may bring as much again. */
   get #unsentHigh(): number {
-    return Math.min(UNSENT_HIGH, this.#host.window(this) / 2);
+    return Math.min(this.#isHeldBack ? UNSENT_HIGH_IN_LINE : UNSENT_HIGH, this.#host.window(this) / 2);
   }
 
   /** Offset of the first byte that the local end has not taken. */
@@ -397,7 +407,7 @@ export class Flow {
     if (this.#greetingDue) this.#greet(lane);
     // Each may find out that the lane is lost, and what is due has been said elsewhere then.
     if (this.#ackDue && this.#lane === lane) this.#ack(lane);
-    const isReady = this.#finReady || (this.#send.sendable > 0 && this.#host.admits(this));
+    const isReady = this.#finReady || (this.#send.sendable > 0 && this.#isAdmitted());
     if (this.#lane === lane && isReady) lane.ready(this);
   }
 
