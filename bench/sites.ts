@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { loadTopology, type Topology } from "../src/lab/topology/topology.ts";
 
 /** Where contestants are measured: a topology, and what in it is what. The router's LAN is the device `lan` everywhere. */
@@ -35,4 +36,10 @@ export async function cascadeOfSmallNats(maxEntries: number): Promise<Site> {
       hosts[name] = { ...host, nat: { ...host.nat, maxEntries } };
   }
   return { ...site, topology: { ...topology, name: "small-nats", hosts } };
+}
+
+/** Four WANs with a NAT each, all on plain cables: for what is measured at rest. */
+export async function quad(): Promise<Site> {
+  const path = fileURLToPath(new URL("./topologies/quad.yaml", import.meta.url));
+  return { topology: await loadTopology(path), wans: ["wan1", "wan2", "wan3", "wan4"], client: "user" };
 }

@@ -10,11 +10,16 @@ const LOG_TAIL_CHARACTERS = 600;
 /** After the worst that is done to it. */
 const SETTLE_LIMIT_MS = 60_000;
 
+/** As a command line starts a program with such arguments. */
+type Argv = (...args: readonly string[]) => readonly [string, ...string[]];
+
+const fromSource: Argv = (...args) => [PROGRAM, ...args];
+
 /** Sennit itself: router and server, started as a user would start them, with all carriers up before the load comes. */
 export const sennit = sennitAs("sennit");
 
-/** The same with something in the `relay` section of both config files. */
-export function sennitAs(name: string, relay: object = {}): Contestant {
+/** The same with something in the `relay` section of both config files, or started otherwise. */
+export function sennitAs(name: string, relay: object = {}, argv = fromSource): Contestant {
   return {
     name,
     version: () => Promise.resolve(`sennit ${VERSION}`),
@@ -27,7 +32,7 @@ export function sennitAs(name: string, relay: object = {}): Contestant {
           relay,
         },
         server: { relay },
-        argv: (...args) => [PROGRAM, ...args],
+        argv,
       });
       closer.add("Sennit", () => pair.down());
       const log = async (): Promise<string> =>

@@ -1,6 +1,15 @@
+import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
-import { cpuSeconds, cpuTicks, openFiles, processesIn, rssBytes } from "./usage.ts";
+import {
+  childFaults,
+  childFaultsOf,
+  cpuSeconds,
+  cpuTicks,
+  openFiles,
+  processesIn,
+  rssBytes,
+} from "./usage.ts";
 
 test("time is that of the process and of its children, whatever its name", () => {
   const fields = "S 1 1 1 0 -1 4194560 1 0 0 0 100 20 3 4 20 0 1 0 5 6 7";
@@ -36,4 +45,13 @@ test("the processes of a namespace are found, ours excepted", () => {
   const here = processesIn("/proc/self/ns/net");
   expect(here).toContain(process.ppid);
   expect(here).not.toContain(process.pid);
+});
+
+test("programs that were run to their end leave faults behind, and nothing else does", () => {
+  const fields = "S 1 1 1 0 -1 4194560 5 77 6 8 100 20 3 4 20 0 1 0 5 6 7";
+  expect(childFaultsOf(`42 (a) name (b) ${fields}`)).toBe(77);
+  const before = childFaults([process.pid]);
+  expect(childFaults([process.pid])).toBe(before);
+  execFileSync("true");
+  expect(childFaults([process.pid])).toBeGreaterThan(before);
 });
