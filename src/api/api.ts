@@ -4,6 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { readBody } from "./body.ts";
 import { addConfigRoutes, type ConfigService } from "./config.ts";
+import { addHistoryRoutes, type HistoryService } from "./history.ts";
 import { inviteRequestSchema, type Invite, type InviteRequest } from "./invite.ts";
 import type { LeasesReport } from "./leases.ts";
 import { asResponse, problem, problemOf } from "./problem.ts";
@@ -19,6 +20,8 @@ export interface ApiDeps {
   readonly upgrade: () => void;
   /** Only on a router. */
   readonly leases?: () => LeasesReport;
+  /** Only on a router. */
+  readonly history?: HistoryService;
   /** Only on a router. */
   readonly config?: ConfigService;
   readonly log: Log;
@@ -60,6 +63,8 @@ export function createApi(deps: ApiDeps): Hono {
 
   const { leases } = deps;
   if (leases !== undefined) api.get("/v1/leases", (context) => context.json(leases()));
+
+  if (deps.history !== undefined) addHistoryRoutes(api, deps.history);
 
   if (deps.config !== undefined) addConfigRoutes(api, deps.config);
 

@@ -11,6 +11,7 @@ import {
   type ConfigVersion,
   type Plan,
 } from "./config.ts";
+import { historySchema, type HistoryQuery, type HistoryReport } from "./history.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { leasesSchema, type LeasesReport } from "./leases.ts";
 import { problemSchema } from "./problem.ts";
@@ -51,6 +52,16 @@ export class Client {
   /** Of a router. */
   leases(): Promise<LeasesReport> {
     return callApi(this.#socket, leasesSchema, "GET", "/v1/leases");
+  }
+
+  /** Of a router. */
+  history({
+    from,
+    to,
+    wan,
+  }: Omit<HistoryQuery, "wan"> & { readonly wan?: string | undefined }): Promise<HistoryReport> {
+    const query = new URLSearchParams({ from: `${from}`, to: `${to}`, ...(wan !== undefined && { wan }) });
+    return this.#slow(historySchema, "GET", `/v1/history?${query.toString()}`);
   }
 
   plan(): Promise<Plan> {

@@ -38,6 +38,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./leases.ts")).leasesCommand(),
   },
   {
+    name: "history",
+    summary: "show how the WANs fared: rates, round trip, loss",
+    load: async () => (await import("./history.ts")).historyCommand(),
+  },
+  {
     name: "config",
     summary: "check config files, and go back to earlier ones",
     load: async () => (await import("./config.ts")).configCommand(),

@@ -49,6 +49,13 @@ describe("a right file", () => {
       },
       mptcp: MPTCP,
       thresholds: { loss: 30 },
+      history: {
+        seconds: 21_600_000,
+        minutes: 14 * 86_400_000,
+        hours: 730 * 86_400_000,
+        events: 90 * 86_400_000,
+        size: 64 * 1024 ** 2,
+      },
       relay: { carriers: 6, maxCarriers: 8, grace: 600_000, drain: 3_600_000, onFailure: "open" },
       directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
       log: { level: "info" },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { directories, drain, grace, log, version, workers } from "./fields.ts";
 import { loadConfig, parseConfig, show, type ConfigKind, type Fault } from "./load.ts";
 import { mptcp } from "./mptcp.ts";
+import { history } from "./router/history.ts";
 import { lan } from "./router/lan.ts";
 import { lanRules } from "./router/lanrules.ts";
 import { thresholds } from "./router/thresholds.ts";
@@ -57,6 +58,7 @@ const schema = z.strictObject({
   relay,
   mptcp,
   thresholds,
+  history,
   directories: directories("router"),
   log,
 });

@@ -1,3 +1,4 @@
+import type { HistoryQuery, HistoryReport } from "../api/history.ts";
 import type { LeasesReport } from "../api/leases.ts";
 import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
@@ -28,11 +29,13 @@ import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
+import { historyReport, stepFor } from "./historyreport.ts";
 import { lanProblems, lanServices, leaseFile } from "./lan.ts";
 import { routerIntent } from "./intent.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
+import { openRecorder, type Recorder } from "./recorder.ts";
 import { troublesOf } from "./troubles.ts";
 import { wanOfAddress, wanStatus } from "./wans.ts";
 import { type WanChange, WanSupervisor } from "./wansupervisor.ts";
@@ -85,6 +88,7 @@ export class RouterControl {
   readonly #wans: WanSupervisor;
   readonly #addressing: Addressing;
   readonly #lan: LanService;
+  readonly #recorder: Recorder;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
   /** Whether kernel and data process are to stay as they are at the end. */
@@ -125,6 +129,7 @@ export class RouterControl {
       clock,
       log,
     });
+    this.#recorder = openRecorder(config, clock, log);
     this.#wans = new WanSupervisor({
       limits: withLimits(config.thresholds),
       clock,
@@ -164,6 +169,8 @@ export class RouterControl {
       this.#closer.add("adjustments", () => this.#settle());
       this.#closer.add("addresses", () => this.#addressing.stop());
       this.#closer.add("LAN services", () => this.#lan.stop());
+      this.#closer.add("history", () => this.#recorder.stop());
+      this.#recorder.start();
       this.#addressing.start();
       this.#observed = await this.#observer.start();
       this.#addressing.look(this.#observed);
@@ -213,6 +220,12 @@ export class RouterControl {
     return { wans: [...this.#addressing.leases], lan: [...this.#lan.leases()] };
   }
 
+  /** How the WANs fared. */
+  history(query: HistoryQuery): HistoryReport {
+    const step = stepFor(query, Date.now(), this.#deps.config.history);
+    return historyReport(query, step, (...asked) => this.#recorder.samples(...asked));
+  }
+
   status(): StatusReport {
     const now = this.#deps.clock.now();
     const data = this.#data.status;
@@ -232,6 +245,7 @@ export class RouterControl {
       ...this.#adjuster.problems,
       ...troubles,
       ...bondingProblems(report),
+      ...this.#recorder.problems,
     ];
     return {
       role: "router",
@@ -362,6 +376,6 @@ export class RouterControl {
     this.#rates.update(this.#deps.clock.now(), this.#counters);
     this.#superviseWans();
     // States age from when they were first seen: do not wait until somebody asks.
-    this.status();
+    this.#recorder.look(this.status().wans);
   }
 }

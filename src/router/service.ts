@@ -1,5 +1,6 @@
 import { createApi } from "../api/api.ts";
 import type { Applied, ConfigService, ConfigState, Plan } from "../api/config.ts";
+import type { HistoryService } from "../api/history.ts";
 import type { LeasesReport } from "../api/leases.ts";
 import { listenOnSocket, socketPath } from "../api/listen.ts";
 import type { StatusReport } from "../api/status.ts";
@@ -13,7 +14,7 @@ import type { Preview } from "../control/reconciler.ts";
 import { showCommand } from "../netplan/show.ts";
 
 /** What runs a config (RouterControl). */
-export interface Runner {
+export interface Runner extends HistoryService {
   start(takesOver?: boolean): Promise<void>;
   stop(): Promise<void>;
   release(): Promise<void>;
@@ -67,6 +68,7 @@ export class RouterService implements ConfigService {
         status: () => this.status(),
         upgrade: () => this.#runner.upgrade(),
         leases: () => this.#runner.leases(),
+        history: { history: (query) => this.#runner.history(query) },
         config: this,
         log,
       });
