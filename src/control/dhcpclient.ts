@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { start as startProgram, type Child, type StartOptions } from "../linux/process.ts";
-import { parseDhcpEvent, udhcpcArgv, udhcpcEnv, type DhcpEvent } from "../linux/udhcpc.ts";
+import { DHCP_EVENT_END, parseDhcpEvent, udhcpcArgv, udhcpcEnv, type DhcpEvent } from "../linux/udhcpc.ts";
 import { Lines } from "./lines.ts";
 
 export interface DhcpClientOptions {
@@ -58,14 +58,14 @@ export class DhcpClient {
     if (this.#stopped) child.kill("SIGKILL");
     // Its first word is that it has nothing yet, which is no news.
     let begun = false;
-    const lines = new Lines((line) => {
-      const event = parseDhcpEvent(line);
-      if (event === undefined || this.#stopped) return;
+    const events = new Lines((text) => {
+      if (this.#stopped) return;
+      const event = parseDhcpEvent(text);
       log.debug({ device, event }, "DHCP");
       if (begun || event.event !== "deconfig") onEvent(event);
       begun = true;
-    });
-    child.stdout?.on("data", (chunk: Buffer) => lines.take(chunk));
+    }, DHCP_EVENT_END);
+    child.stdout?.on("data", (chunk: Buffer) => events.take(chunk));
     void child.exited.then(({ code, signal }) => this.#restartLater(signal ?? `exit ${code}`));
   }
 

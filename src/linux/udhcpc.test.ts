@@ -1,6 +1,7 @@
+import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseDhcpEvent } from "./udhcpc.ts";
+import { DHCP_EVENT_END, parseDhcpEvent } from "./udhcpc.ts";
 
 const GOOD = {
   ip: "192.168.1.50",
@@ -10,9 +11,12 @@ const GOOD = {
   serverid: "192.168.1.1",
   lease: "3600",
 };
+/** As the event program tells it. */
+const told = (values: Record<string, string | undefined>, event: string): string =>
+  ["", ...Object.entries(values).map(([name, value]) => `${name}=${value}`), `event=${event}`].join("\0");
 const said = (change: Record<string, string | undefined> = {}, event = "bound"): unknown => {
   const all = Object.entries({ ...GOOD, ...change }).filter(([, value]) => value !== undefined);
-  return parseDhcpEvent(JSON.stringify({ event, said: Object.fromEntries(all) }));
+  return parseDhcpEvent(told(Object.fromEntries(all), event));
 };
 const OFFER = {
   address: "192.168.1.50",
@@ -72,7 +76,25 @@ test.each([
 });
 
 test("what udhcpc itself says is passed over", () => {
-  expect(parseDhcpEvent("udhcpc: broadcasting discover")).toBeUndefined();
+  expect(parseDhcpEvent(`udhcpc: broadcasting discover\nip=10.0.0.1${told(GOOD, "bound")}`)).toEqual({
+    event: "bound",
+    offer: OFFER,
+  });
+});
+
+test("an event that there is not is of no use", () => {
+  expect(parseDhcpEvent(told(GOOD, "rebound"))).toMatchObject({ event: "unusable" });
+  expect(parseDhcpEvent("")).toMatchObject({ event: "unusable" });
+});
+
+test("the event program tells all that it was given, as it is", () => {
+  const given = { ip: "10.0.0.1", domain: '$(reboot) `reboot`\n"x', event: "deconfig" };
+  const { stdout } = spawnSync("bin/udhcpc-event", ["bound"], {
+    env: { ...given, PATH: process.env["PATH"] },
+  });
+  const text = stdout.toString();
+  expect(text.endsWith(`\0event=bound${DHCP_EVENT_END}`)).toBe(true);
+  for (const [name, value] of Object.entries(given)) expect(text).toContain(`\0${name}=${value}\0`);
 });
 
 test("whatever a server says, an offer is one that a device can have", () => {
@@ -92,10 +114,10 @@ test("whatever a server says, an offer is one that a device can have", () => {
   });
   fc.assert(
     fc.property(anything, (values) => {
-      const result = parseDhcpEvent(JSON.stringify({ event: "bound", said: values }));
-      if (result?.event === "unusable") return;
+      const result = parseDhcpEvent(told(values, "bound"));
+      if (result.event === "unusable") return;
       expect(result).toMatchObject({ offer: { address: expect.stringMatching(/^\d+(\.\d+){3}$/) } });
     }),
   );
-  fc.assert(fc.property(fc.string(), (line) => void parseDhcpEvent(`{${line}`)));
+  fc.assert(fc.property(fc.string(), (text) => void parseDhcpEvent(text)));
 });

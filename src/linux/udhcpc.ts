@@ -46,16 +46,12 @@ export function udhcpcArgv(device: string, before: string | undefined): readonly
 }
 
 /** Its environment, which the event program inherits: nothing of ours that the program need not know. */
-export const udhcpcEnv = (): NodeJS.ProcessEnv => ({
-  PATH: process.env["PATH"],
-  SENNIT_NODE: process.execPath,
-});
+export const udhcpcEnv = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"] });
 
-const KNOWN = ["deconfig", "bound", "renew", "nak", "leasefail"] as const;
-const lineSchema = z.strictObject({
-  event: z.enum(KNOWN),
-  said: z.record(z.string(), z.string()),
-});
+/** What ends each event that the event program tells. */
+export const DHCP_EVENT_END = "\0\0";
+
+const KNOWN = z.enum(["deconfig", "bound", "renew", "nak", "leasefail"]);
 
 /** Most resolvers that are taken from one lease: three are what the C library asks (MAXNS in resolv.h). */
 const MAX_DNS = 3;
@@ -63,23 +59,20 @@ const MAX_DNS = 3;
 const FOREVER_S = 0xffff_ffff;
 
 /**
- * One line of the event program. What a server said is believed as little as can be: a lease without a usable address is
- * `unusable`, a gateway or resolver that can be none is left out. Undefined for lines that are not the event program's.
+ * What the event program tells of one event: NAME=VALUE, each after a NUL, the event last. What a server said is believed as
+ * little as can be: a lease without a usable address is `unusable`, a gateway or resolver that can be none is left out.
  */
-export function parseDhcpEvent(line: string): DhcpEvent | undefined {
-  if (!line.startsWith("{")) return undefined;
-  let value: unknown;
+export function parseDhcpEvent(text: string): DhcpEvent {
+  // Before the first NUL stands what udhcpc itself said.
+  const [, ...pairs] = text.split("\0");
+  const said: Said = Object.fromEntries(
+    pairs.map((pair) => [pair.split("=", 1)[0] ?? "", pair.slice(pair.indexOf("=") + 1)]),
+  );
+  const event = KNOWN.safeParse(said["event"]);
+  if (!event.success) return { event: "unusable", why: z.prettifyError(event.error).slice(0, 200) };
+  if (event.data !== "bound" && event.data !== "renew") return { event: event.data };
   try {
-    value = JSON.parse(line);
-  } catch {
-    return { event: "unusable", why: "the event program said what is no JSON" };
-  }
-  const parsed = lineSchema.safeParse(value);
-  if (!parsed.success) return { event: "unusable", why: z.prettifyError(parsed.error).slice(0, 200) };
-  const { event, said } = parsed.data;
-  if (event !== "bound" && event !== "renew") return { event };
-  try {
-    return { event, offer: offerOf(said) };
+    return { event: event.data, offer: offerOf(said) };
   } catch (error) {
     if (error instanceof SennitError) return { event: "unusable", why: error.message };
     throw error;

@@ -34,7 +34,10 @@ async function startProgram(argv: readonly [string, ...string[]]): Promise<Child
   let killed = false;
   clients.push({
     argv,
-    say: (event, said = {}) => void stdout.write(`${JSON.stringify({ event, said })}\n`),
+    say: (event, said = {}) => {
+      const pairs = Object.entries({ ...said, event }).map(([name, value]) => `\0${name}=${value}`);
+      stdout.write(`${pairs.join("")}\0\0`);
+    },
     end: () => exited.resolve({ code: 1, signal: null }),
     get killed() {
       return killed;
