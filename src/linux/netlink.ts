@@ -7,20 +7,32 @@ const NLMSG_DONE = 3;
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLM_F_ROOT_MATCH = 0x300;
+const NLM_F_CREATE = 0x400;
 const ATTRIBUTE_HEADER_SIZE = 4;
 const ATTRIBUTE_TYPE_MASK = 0x3fff;
 const ALIGNMENT = 4;
 
 const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 
-/** `dump` asks for everything that matches, `act` for an acknowledgement. */
-export function encodeMessage(type: number, kind: "dump" | "act", payload: Buffer): Buffer {
+/** `dump` asks for everything that matches, the others for an acknowledgement; `create` makes what is not there. */
+const FLAGS = { dump: NLM_F_ROOT_MATCH, act: NLM_F_ACK, create: NLM_F_ACK | NLM_F_CREATE } as const;
+
+export function encodeMessage(type: number, kind: keyof typeof FLAGS, payload: Buffer): Buffer {
   const message = Buffer.alloc(HEADER_SIZE + payload.length);
   message.writeUInt32LE(message.length, 0);
   message.writeUInt16LE(type, 4);
-  message.writeUInt16LE(NLM_F_REQUEST | (kind === "dump" ? NLM_F_ROOT_MATCH : NLM_F_ACK), 6);
+  message.writeUInt16LE(NLM_F_REQUEST | FLAGS[kind], 6);
   payload.copy(message, HEADER_SIZE);
   return message;
+}
+
+export function encodeAttribute(type: number, value: Buffer): Buffer {
+  const length = ATTRIBUTE_HEADER_SIZE + value.length;
+  const bytes = Buffer.alloc(aligned(length));
+  bytes.writeUInt16LE(length, 0);
+  bytes.writeUInt16LE(type, 2);
+  value.copy(bytes, ATTRIBUTE_HEADER_SIZE);
+  return bytes;
 }
 
 /** What one datagram from the kernel said. */

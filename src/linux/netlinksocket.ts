@@ -10,6 +10,7 @@ const RECEIVE_SIZE = 64 * 1024;
 
 /** [protocol number, word for it in errors] (linux/netlink.h). */
 export type NetlinkProtocol = readonly [number, string];
+export const ROUTE: NetlinkProtocol = [0, "NETLINK_ROUTE"];
 export const SOCK_DIAG: NetlinkProtocol = [4, "NETLINK_SOCK_DIAG"];
 export const GENERIC: NetlinkProtocol = [16, "NETLINK_GENERIC"];
 

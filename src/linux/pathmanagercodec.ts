@@ -1,6 +1,6 @@
 import { SennitError } from "../base/errors.ts";
 import { encodeSockaddr, type Endpoint, familyOf } from "./ffi/sockaddr.ts";
-import { decodeAttributes, encodeMessage } from "./netlink.ts";
+import { decodeAttributes, encodeAttribute, encodeMessage } from "./netlink.ts";
 
 /* linux/genetlink.h */
 const GENL_ID_CTRL = 16;
@@ -31,7 +31,6 @@ const ADDR_FLAGS = 6;
 const FLAG_BACKUP = 4;
 /* linux/netlink.h */
 const NLA_F_NESTED = 0x8000;
-const NLA_ALIGNMENT = 4;
 
 /** AF_INET and AF_INET6. */
 const FAMILIES = { 4: 2, 6: 10 } as const;
@@ -57,7 +56,7 @@ export function encodeFamilyRequest(): Buffer {
   return message(
     GENL_ID_CTRL,
     CTRL_CMD_GETFAMILY,
-    [attribute(CTRL_ATTR_FAMILY_NAME, Buffer.from(`${FAMILY_NAME}\0`))],
+    [encodeAttribute(CTRL_ATTR_FAMILY_NAME, Buffer.from(`${FAMILY_NAME}\0`))],
     CTRL_VERSION,
   );
 }
@@ -75,7 +74,7 @@ export function encodeCreate(family: number, token: number, subflow: NewSubflow)
   const local = { address: localAddress, port: 0 };
   return message(family, CMD_SUBFLOW_CREATE, [
     tokenAttribute(token),
-    address(ATTR_ADDR, local, [attribute(ADDR_ID, Buffer.of(id)), flags(backup)]),
+    address(ATTR_ADDR, local, [encodeAttribute(ADDR_ID, Buffer.of(id)), flags(backup)]),
     address(ATTR_ADDR_REMOTE, remote),
   ]);
 }
@@ -99,7 +98,7 @@ export function encodeDestroySubflow(
 
 /** Tells the peer that the address with that id is gone (REMOVE_ADDR, RFC 8684 section 3.4.2). */
 export function encodeRemove(family: number, token: number, id: number): Buffer {
-  return message(family, CMD_REMOVE, [tokenAttribute(token), attribute(ATTR_LOC_ID, Buffer.of(id))]);
+  return message(family, CMD_REMOVE, [tokenAttribute(token), encodeAttribute(ATTR_LOC_ID, Buffer.of(id))]);
 }
 
 /** For both directions: the peer is told by MP_PRIO (RFC 8684 section 3.3.8). */
@@ -120,8 +119,8 @@ function message(type: number, command: number, attributes: readonly Buffer[], v
   return encodeMessage(type, "act", Buffer.concat([Buffer.of(command, version, 0, 0), ...attributes]));
 }
 
-const tokenAttribute = (token: number): Buffer => attribute(ATTR_TOKEN, u32(token));
-const flags = (backup: boolean): Buffer => attribute(ADDR_FLAGS, u32(backup ? FLAG_BACKUP : 0));
+const tokenAttribute = (token: number): Buffer => encodeAttribute(ATTR_TOKEN, u32(token));
+const flags = (backup: boolean): Buffer => encodeAttribute(ADDR_FLAGS, u32(backup ? FLAG_BACKUP : 0));
 
 /** A port of 0 is left out: the kernel chooses, or takes any. */
 function address(
@@ -135,21 +134,12 @@ function address(
   const sockaddr = encodeSockaddr({ address, port });
   const bytes = sockaddr.subarray(family === 4 ? SOCKADDR_END - length : SOCKADDR_ADDRESS_AT, SOCKADDR_END);
   const parts = [
-    attribute(ADDR_FAMILY, u16(FAMILIES[family])),
-    attribute(family === 4 ? ADDR_ADDR4 : ADDR_ADDR6, bytes),
-    ...(port === 0 ? [] : [attribute(ADDR_PORT, u16(port))]),
+    encodeAttribute(ADDR_FAMILY, u16(FAMILIES[family])),
+    encodeAttribute(family === 4 ? ADDR_ADDR4 : ADDR_ADDR6, bytes),
+    ...(port === 0 ? [] : [encodeAttribute(ADDR_PORT, u16(port))]),
     ...more,
   ];
-  return attribute(type | NLA_F_NESTED, Buffer.concat(parts));
-}
-
-function attribute(type: number, value: Buffer): Buffer {
-  const length = 4 + value.length;
-  const bytes = Buffer.alloc(Math.ceil(length / NLA_ALIGNMENT) * NLA_ALIGNMENT);
-  bytes.writeUInt16LE(length, 0);
-  bytes.writeUInt16LE(type, 2);
-  value.copy(bytes, 4);
-  return bytes;
+  return encodeAttribute(type | NLA_F_NESTED, Buffer.concat(parts));
 }
 
 function u16(value: number): Buffer {
