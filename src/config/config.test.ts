@@ -98,7 +98,7 @@ relay:
 `;
     expect(() => parseRouterConfig(text, "router.yaml")).toThrow(
       `router.yaml: 3 problems
-  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, mtu, ttl, mac or offloads
+  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, mtu, ttl, mac, offloads or check
   line 6, wans.fibre.interface: found "up"; allowed is the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"
   line 8, relay.carriers: found 100; allowed is a whole number from 1 to 64`,
     );
@@ -171,6 +171,15 @@ relay:
     ["interface: x, mtu: 1279, gateway: 'fe80::1'", "mtu", "1279"],
     ["interface: x, addressing: static, addresses: ['2001:db8::2/64'], mtu: 600", "mtu", "600"],
     ["interface: x, offloads: { warp: on }", "offloads.warp", 'the unknown key "warp"'],
+    ["interface: x, check: { targets: [] }", "check.targets", "[]"],
+    ["interface: x, check: { targets: [example.org] }", "check.targets.0", '"example.org"'],
+    ["interface: x, check: { targets: ['192.0.2.1:53'] }", "check.targets.0", '"192.0.2.1:53"'],
+    ["interface: x, check: { kind: tcp, targets: [192.0.2.1] }", "check.targets.0", '"192.0.2.1"'],
+    [
+      "interface: x, check: { kind: tcp, targets: ['example.org:443'] }",
+      "check.targets.0",
+      '"example.org:443"',
+    ],
     ["interface: x, addresses: [192.0.2.2/24]", "addresses", '["192.0.2.2/24"]'],
     [
       "interface: x, addressing: static, addresses: [192.0.2.2/24], gateway: '2001:db8::1'",

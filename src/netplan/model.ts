@@ -27,6 +27,8 @@ export interface WanIntent {
   readonly name: string;
   readonly device: string;
   readonly role: "active" | "backup" | "off";
+  /** What those who watch it say; unless told, it is believed to carry as soon as the kernel can use it. */
+  readonly carries?: boolean;
   /** Instead of the device's default route, for the gateway's family. */
   readonly gateway?: string;
   /**

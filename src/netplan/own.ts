@@ -32,6 +32,8 @@ export const METRIC_FIRST_WAN = 8301;
 const OUR_METRICS = 50;
 /** Added to the metric of a backup's default route, so that it counts less than any active one's. */
 export const METRIC_BACKUP = 20;
+/** The same for a WAN that carries nothing: it is there for when no other is. */
+export const METRIC_NOT_CARRYING = 40;
 
 /** Whether an address with this metric was given by us. */
 export const isOurMetric = (metric: number | undefined): boolean =>

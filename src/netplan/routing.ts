@@ -4,6 +4,7 @@ import {
   MARK,
   METRIC_BACKUP,
   METRIC_FIRST_WAN,
+  METRIC_NOT_CARRYING,
   PRIORITY,
   PROTOCOL,
   RT_TABLE_FIRST_WAN,
@@ -58,7 +59,7 @@ export function wanRouting(paths: readonly WanPath[]): Routing {
   return { rules, routes: [...paths.flatMap(pathRoutes), ...paths.flatMap(mainRoutes)] };
 }
 
-/** As a network manager would have it: where the router's own programs and direct connections go, active WANs first. */
+/** As a network manager would have it: where the router's own programs and direct connections go, active WANs first, those that carry nothing last. */
 function mainRoutes({ wan, index, family, address, gateway, onlink }: WanPath): readonly Route[] {
   if (wan.managed === undefined || gateway === undefined || gateway !== wan.gateway) return [];
   return [
@@ -70,7 +71,11 @@ function mainRoutes({ wan, index, family, address, gateway, onlink }: WanPath): 
       gateway,
       device: wan.device,
       source: address.address,
-      metric: METRIC_FIRST_WAN + index + (wan.role === "backup" ? METRIC_BACKUP : 0),
+      metric:
+        METRIC_FIRST_WAN +
+        index +
+        (wan.role === "backup" ? METRIC_BACKUP : 0) +
+        (wan.carries === false ? METRIC_NOT_CARRYING : 0),
       ...(onlink ? { onlink } : {}),
       protocol: PROTOCOL,
     },

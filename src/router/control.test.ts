@@ -109,6 +109,8 @@ directories: { run: ${directory}, state: ${directory} }`;
           return 1;
         },
       },
+      neighbours: { state: () => "unknown", ask: () => undefined },
+      ask: () => Promise.resolve(undefined),
     },
     monitor,
     serverAddresses: ["198.51.100.1"],

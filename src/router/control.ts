@@ -24,7 +24,7 @@ import type { KernelMonitor } from "../linux/monitor.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
-import { isOut, type WanStateName } from "../wan/supervisor.ts";
+import { isOut, type WanState, type WanStateName } from "../wan/supervisor.ts";
 import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
@@ -32,6 +32,7 @@ import { bondingProblems } from "./bonding.ts";
 import { historyReport, stepFor } from "./historyreport.ts";
 import { lanProblems, lanServices, leaseFile } from "./lan.ts";
 import { routerIntent } from "./intent.ts";
+import { EvidenceGatherer } from "./evidence.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
@@ -86,6 +87,7 @@ export class RouterControl {
   #planned: DataReport["intercepting"] = null;
   readonly #adjuster: Adjuster;
   readonly #wans: WanSupervisor;
+  readonly #evidence: EvidenceGatherer;
   readonly #addressing: Addressing;
   readonly #lan: LanService;
   readonly #recorder: Recorder;
@@ -137,6 +139,14 @@ export class RouterControl {
       ask: () => this.#data.ask(),
       onChange: (changes) => this.#onWanChange(changes),
     });
+    this.#evidence = new EvidenceGatherer({
+      config,
+      neighbours: kernel.neighbours,
+      ask: kernel.ask,
+      clock,
+      doubted: (wan) => this.#wans.doubted(wan),
+      onChange: () => this.#superviseWans(),
+    });
     this.#data = new DataProcess({
       runDirectory: config.directories.run,
       drainLimitMs: config.relay.drain,
@@ -167,6 +177,7 @@ export class RouterControl {
       this.#closer.add("negative cache", () => this.#negative.stop());
       this.#closer.add("data process", () => (this.#leaves ? this.#data.detach() : this.#data.stop()));
       this.#closer.add("adjustments", () => this.#settle());
+      this.#closer.add("evidence", () => this.#evidence.stop());
       this.#closer.add("addresses", () => this.#addressing.stop());
       this.#closer.add("LAN services", () => this.#lan.stop());
       this.#closer.add("history", () => this.#recorder.stop());
@@ -180,6 +191,7 @@ export class RouterControl {
       this.#ready = true;
       await this.#adjuster.adjust();
       this.#superviseWans();
+      this.#evidence.start();
       const cancel = clock.every(COUNT_EVERY_MS, () => this.#count());
       this.#closer.add("counters", cancel);
     });
@@ -280,7 +292,8 @@ export class RouterControl {
     const { serverAddresses } = this.#deps;
     const links = this.#observed?.links ?? [];
     const found = this.#addressing.facts(config, links);
-    return routerIntent(config, { ports: this.#ports, serverAddresses, ...found });
+    const stateOf = (wan: string): WanState => this.#wans.of(wan);
+    return routerIntent(config, { ports: this.#ports, serverAddresses, stateOf, ...found });
   }
 
   /** The ways that can carry now. */
@@ -314,9 +327,10 @@ export class RouterControl {
     this.#instruct();
   }
 
-  /** The kernel's state stays as it is: nothing of it stands between the WANs that are left and who uses them. */
+  /** Of the kernel's state only the way of new direct connections follows: nothing that carriers need waits for it. */
   #onWanChange(changes: readonly WanChange[]): void {
     for (const { addresses, now } of changes) if (isOut(now.name)) void this.#forget(addresses);
+    this.#adjustSoon();
     // Nobody is told of ways before the kernel leads there.
     if (this.#adjusted) this.#instruct();
   }
@@ -345,8 +359,10 @@ export class RouterControl {
 
   #superviseWans(): void {
     const [observed, report, rates] = [this.#observed, this.#report, this.#rates];
-    if (observed !== undefined && this.#ready)
-      this.#wans.look({ intent: this.#intent(), observed, report, rates });
+    if (observed === undefined || !this.#ready) return;
+    const intent = this.#intent();
+    this.#evidence.update({ intent, observed, rates });
+    this.#wans.look({ intent, observed, report, rates, evidenceOf: (wan) => this.#evidence.of(wan) });
   }
 
   #instruct(): void {

@@ -2,6 +2,7 @@ import type { RouterConfig } from "../config/router.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { RouterIntent } from "../netplan/model.ts";
 import type { WanLease } from "../store/wanleases.ts";
+import { carriesDirectly, type WanState } from "../wan/supervisor.ts";
 import { wanIntents } from "./wans.ts";
 
 export interface IntentFacts {
@@ -12,19 +13,23 @@ export interface IntentFacts {
   /** Of the WANs that have one now, by WAN. */
   readonly devices: ReadonlyMap<string, string>;
   readonly leases: ReadonlyMap<string, WanLease>;
+  /** Without it every WAN is believed to carry. */
+  readonly stateOf?: (wan: string) => WanState;
 }
 
 /** What a config wants of the kernel. */
 export function routerIntent(
   config: RouterConfig,
-  { ports, serverAddresses, devices, leases }: IntentFacts,
+  { ports, serverAddresses, devices, leases, stateOf }: IntentFacts,
 ): RouterIntent {
   // Addresses are for one device: of several, the config's rules want none.
   const [lanDevice = ""] = config.lan.interfaces;
   return {
     lan: config.lan.interfaces,
     lanAddresses: (config.lan.addresses ?? []).map((address) => ({ device: lanDevice, address })),
-    wans: wanIntents(config, devices, leases),
+    wans: wanIntents(config, devices, leases).map((wan) =>
+      stateOf !== undefined && !carriesDirectly(stateOf(wan.name)) ? { ...wan, carries: false } : wan,
+    ),
     relayPorts: { inet: ports?.v4, inet6: ports?.v6 },
     serverAddresses,
     mptcp: config.mptcp,

@@ -3,13 +3,15 @@ import type { Log } from "../base/log.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
-import { isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
+import { heardSinceCut } from "../wan/life.ts";
+import { carriesDirectly, isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
 import type { Thresholds } from "../wan/thresholds.ts";
 import type { WanSight } from "../wan/wansight.ts";
+import type { Evidence } from "./evidence.ts";
 import { Movement } from "./movement.ts";
 import { deviceTrouble } from "./wans.ts";
 
-/** A WAN that has come into another state. */
+/** A WAN that has come into another state, or is or is no longer of use to what goes out directly. */
 export interface WanChange {
   readonly wan: string;
   /** That it has on its device. */
@@ -24,6 +26,8 @@ export interface Knowledge {
   readonly observed: Observations;
   readonly report: DataReport | undefined;
   readonly rates: Rates;
+  /** By WAN; without it, all there is comes from the session. */
+  readonly evidenceOf?: (wan: string) => Evidence;
 }
 
 export interface WanSupervisorDeps {
@@ -44,6 +48,8 @@ export class WanSupervisor {
   readonly #deps: WanSupervisorDeps;
   readonly #states = new Map<string, WanState>();
   readonly #movement = new Movement();
+  /** WANs over which the server is heard. */
+  #heard: ReadonlySet<string> = new Set();
   #cancel: (() => void) | undefined;
   #asked = 0;
 
@@ -56,15 +62,21 @@ export class WanSupervisor {
     return this.#states.get(wan) ?? newWan(this.#deps.clock.now());
   }
 
+  /** Whether the session does not say that it is alive. */
+  doubted(wan: string): boolean {
+    return !this.#heard.has(wan);
+  }
+
   /** Draws the conclusions. To be called when anything may have changed; doing so too often does no harm. */
-  look({ intent, observed, report, rates }: Knowledge): void {
+  look({ intent, observed, report, rates, evidenceOf = () => ({}) }: Knowledge): void {
     const now = this.#deps.clock.now();
     this.#movement.look(now, report);
     const ways = new Map(report?.ways.map((way) => [way.way, way]));
-    const isHeard = (name: string): boolean => {
-      const health = ways.get(name)?.health;
-      return health === "up" || health === "suspect";
-    };
+    const cutMs = cutSince(report);
+    const heard = [...ways.values()].filter(
+      (way) => (way.health === "up" || way.health === "suspect") && heardSinceCut(way, cutMs),
+    );
+    this.#heard = new Set(heard.map(({ way }) => way));
     const changes: WanChange[] = [];
     let disputed = false;
     for (const wan of intent.wans) {
@@ -78,12 +90,15 @@ export class WanSupervisor {
         way,
         ...this.#movement.of(now, addresses),
         rate: Math.max(rate.in, rate.out),
-        heardElsewhere: intent.wans.some((other) => other !== wan && isHeard(other.name)),
+        ...evidenceOf(wan.name),
+        cutMs,
+        heardElsewhere: intent.wans.some((other) => other !== wan && this.#heard.has(other.name)),
       };
       const before = this.of(wan.name);
       const state = superviseWan(before, sight, now, this.#deps.limits);
       this.#states.set(wan.name, state);
-      if (state.name !== before.name) changes.push({ wan: wan.name, addresses, before, now: state });
+      if (state.name !== before.name || carriesDirectly(state) !== carriesDirectly(before))
+        changes.push({ wan: wan.name, addresses, before, now: state });
       const isLosing = !state.lossy.on && state.lossy.otherwiseSince !== undefined;
       disputed ||= isLosing || (way?.health === "dead" && !isOut(state.name) && state.name !== "off");
     }
@@ -117,4 +132,11 @@ export class WanSupervisor {
     }
     this.#deps.onChange(changes);
   }
+}
+
+/** For how long no session has had a carrier (ms); undefined while one has, or where there is none to have. */
+function cutSince(report: DataReport | undefined): number | undefined {
+  const outages = (report?.sessions ?? []).map(({ outageMs }) => outageMs);
+  const known = outages.filter((ms) => ms !== null);
+  return known.length === 0 || known.length < outages.length ? undefined : Math.min(...known);
 }

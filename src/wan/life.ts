@@ -11,6 +11,8 @@ export interface Life {
 
 /** So fresh an acknowledgement (ms) is later than any verdict: the least a verdict takes is 120. */
 const JUST_ACKED_MS = 80;
+/** Connections are made anew within this (ms), where the server can be reached at all. */
+const CUT_MS = 2000;
 /** From so much loss on, several missing answers in a row are nothing. */
 const LOSSY_PER_MILLE = 20;
 
@@ -20,8 +22,8 @@ const LOSSY_PER_MILLE = 20;
  * is heard elsewhere, the gateway is gone, the internet does not answer either.
  */
 export function lifeOf(sight: WanSight): Life {
-  const { ackedMs = Infinity, way, check, gatewayAnswers, heardElsewhere } = sight;
-  if (ackedMs < JUST_ACKED_MS || isHeard(way)) return { is: "alive" };
+  const { ackedMs = Infinity, cutMs, way, check, gatewayAnswers, heardElsewhere } = sight;
+  if (ackedMs < JUST_ACKED_MS || (isHeard(way) && heardSinceCut(way, cutMs))) return { is: "alive" };
   const known = way !== undefined && way.health !== "unknown";
   const silence = known ? serverSilent(way.heardMs) : undefined;
   if (check?.answered === true) {
@@ -34,6 +36,13 @@ export function lifeOf(sight: WanSight): Life {
   if (heardElsewhere) return { is: "dead", why: silence };
   return { is: "unknown", why: `${silence}, nor over any other WAN: it may be the server's trouble` };
 }
+
+/**
+ * Whether anything was heard since the last connection was lost; true while there is one. Where nobody connects, nobody
+ * finds out that a way is dead.
+ */
+export const heardSinceCut = (way: WanSight["way"], cutMs: number | undefined): boolean =>
+  cutMs === undefined || cutMs < CUT_MS || (way?.heardMs ?? Infinity) < cutMs;
 
 /** Whether answers come, be it that connections are dead. Where some are always missing, only a long run of them counts. */
 function isHeard(way: WanSight["way"]): boolean {

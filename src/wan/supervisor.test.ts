@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WayFigures } from "./figures.ts";
-import { carries, isOut, newWan, superviseWan, type WanState, type WanStateName } from "./supervisor.ts";
+import {
+  carries,
+  carriesDirectly,
+  isOut,
+  newWan,
+  superviseWan,
+  type WanState,
+  type WanStateName,
+  WAN_STATES,
+} from "./supervisor.ts";
 import { USUAL } from "./thresholds.ts";
 import type { WanSight } from "./wansight.ts";
 
@@ -167,6 +176,29 @@ describe("a WAN goes", () => {
       ["0 up", "300 degraded"],
     ],
     [
+      "down by its check where there is no connection any more, and nothing was heard since",
+      [
+        [0, sight()],
+        [
+          6000,
+          sight({
+            cutMs: 5000,
+            way: way({ heardMs: 5500 }),
+            check: { answered: false, what: "icmp 9.9.9.9" },
+          }),
+        ],
+      ],
+      ["0 up", "6000 down"],
+    ],
+    [
+      "nowhere where there is no connection any more, and nothing else is known",
+      [
+        [0, sight()],
+        [6000, sight({ cutMs: 5000, way: way({ heardMs: 5500 }), heardElsewhere: false })],
+      ],
+      ["0 up"],
+    ],
+    [
       "nowhere where a check fails and the server answers",
       [
         [0, sight()],
@@ -276,6 +308,77 @@ describe("a WAN goes", () => {
     ],
   ])("%s", (_, steps, expected) => {
     expect(history(steps)).toEqual(expected);
+  });
+});
+
+/** What leads to each state, seen for as long as it takes. */
+const LEADING: Readonly<Record<WanStateName, WanSight>> = {
+  absent: sight({ trouble: "absent", way: undefined }),
+  "no-carrier": sight({ trouble: "no-carrier", way: undefined }),
+  "no-address": sight({ trouble: "no-address", way: undefined }),
+  "no-gateway": sight({ trouble: "no-gateway", way: undefined }),
+  checking: dead({ heardElsewhere: false }),
+  up: sight(),
+  busy: sight({ rate: 50e6, rttMs: 400 }),
+  degraded: lossy(),
+  paused: sight({ cost: 38e6 }),
+  down: dead(),
+  "over-quota": sight({ quota: "500 MB of 500 MB" }),
+  off: sight({ role: "off" }),
+};
+/** Long enough for any state to come about, and for any to be left. */
+const LONG_MS = 60_000;
+
+test("every transition: from each state to each other, what is entered and after how long", async () => {
+  const lines = WAN_STATES.flatMap((from) =>
+    WAN_STATES.filter((to) => to !== from).map((to) => {
+      const before = [[0, sight()] as const, ...seen(100, LONG_MS, LEADING[from])];
+      const after = seen(LONG_MS + 100, 2 * LONG_MS, LEADING[to]);
+      const known = history(before).length;
+      const entered = history([...before, ...after]).slice(known);
+      expect([last(before).name, last([...before, ...after]).name]).toEqual([from, to]);
+      const steps = entered.map((step) => {
+        const [at, name] = step.split(" ");
+        return `${name} after ${Number(at) - LONG_MS - 100} ms`;
+      });
+      return `${from} -> ${steps.join(" -> ")}`;
+    }),
+  );
+  await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("transitions.txt");
+});
+
+describe("what goes out directly", () => {
+  const fails = { answered: false, what: "icmp 192.0.2.1" };
+  test.each<[string, readonly (readonly [number, WanSight])[], boolean]>([
+    ["goes by a WAN that is up", [[0, sight()]], true],
+    ["goes by one of which nothing is known yet", [[0, NEWS_TO_COME]], true],
+    ["goes by one that is busy", seen(0, 5000, LEADING.busy), true],
+    ["does not go by one that is down", [[0, dead()]], false],
+    ["does not go by one that is over its quota", [[0, LEADING["over-quota"]]], false],
+    ["does not go where the server alone is reached", [[0, sight({ check: fails })]], false],
+    [
+      "goes there again when the check answers",
+      [
+        [0, sight({ check: fails })],
+        [100, sight()],
+      ],
+      true,
+    ],
+    [
+      "goes where the check answers and the server does not",
+      [[0, dead({ check: { ...fails, answered: true } })]],
+      true,
+    ],
+  ])("%s", (_, steps, expected) => {
+    expect(carriesDirectly(last(steps))).toBe(expected);
+  });
+
+  test("makes no difference to what goes through the server", () => {
+    const state = last([[0, sight({ check: fails })]]);
+    expect([state.name, carries(state.name)]).toEqual(["up", true]);
+    expect(state.reason).toBe(
+      "round trip 50 ms; icmp 192.0.2.1 does not answer: nothing goes out here directly",
+    );
   });
 });
 

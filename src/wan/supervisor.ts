@@ -36,6 +36,8 @@ export interface WanState {
   readonly slow: Latch;
   /** Since when connections do not get through though probes do. */
   readonly blockedSince: number | undefined;
+  /** Why what does not go through the server leads nowhere, though what does is carried. */
+  readonly notDirect: string | undefined;
 }
 
 /** Something that is so only when it has been for long enough, and no longer only when it has not for long enough. */
@@ -59,6 +61,7 @@ export const newWan = (now: number): WanState => ({
   queued: OFF,
   slow: OFF,
   blockedSince: undefined,
+  notDirect: undefined,
 });
 
 /**
@@ -79,7 +82,7 @@ export function superviseWan(
   const life = lifeOf(sight);
   const known: WanState = { ...before, ...measure(before, sight, now, limits) };
   if (life.is === "dead") {
-    const fallen = { ...known, aliveSince: undefined, fell: true };
+    const fallen = { ...known, aliveSince: undefined, fell: true, notDirect: undefined };
     return enter(fallen, before, now, "down", life.why ?? "nothing answers");
   }
   if (life.is === "unknown") {
@@ -87,15 +90,22 @@ export function superviseWan(
     if (sight.way?.health !== "dead" && carries(before.name)) return known;
     return enter({ ...known, aliveSince: undefined }, before, now, "checking", life.why ?? "not known yet");
   }
-  const alive = { ...known, aliveSince: before.aliveSince ?? now };
+  const notDirect = sight.check?.answered === false ? `${sight.check.what} does not answer` : undefined;
+  const alive = { ...known, aliveSince: before.aliveSince ?? now, notDirect };
   if (alive.fell && now - alive.aliveSince < limits.riseMs)
     return enter(alive, before, now, "checking", `heard again, for less than ${limits.riseMs} ms`);
-  return enter({ ...alive, fell: false }, before, now, ...aliveState(alive, sight, life.why, now, limits));
+  const [name, why] = aliveState(alive, sight, life.why, now, limits);
+  const reason = notDirect === undefined ? why : `${why}; ${notDirect}: nothing goes out here directly`;
+  return enter({ ...alive, fell: false }, before, now, name, reason);
 }
 
 /** Whether new connections may be sent that way, through the server or directly. */
 export const carries = (name: WanStateName): boolean =>
   name === "up" || name === "busy" || name === "degraded";
+
+/** Whether new connections may go out that way without the server: what is not known yet is believed in. */
+export const carriesDirectly = ({ name, notDirect }: WanState): boolean =>
+  name !== "down" && name !== "over-quota" && name !== "off" && notDirect === undefined;
 
 /** Whether it is no use to anybody now, by whatever fault. */
 export const isOut = (name: WanStateName): boolean =>

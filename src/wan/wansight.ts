@@ -23,6 +23,8 @@ export interface WanSight {
   readonly way: WayFigures | undefined;
   /** Since the server was last heard to have acknowledged, or sent, new bytes over it. */
   readonly ackedMs?: number | undefined;
+  /** Since there is no connection to the server at all, over no WAN; undefined while there is one. */
+  readonly cutMs?: number | undefined;
   /** Round trip of connections over it now, and what it carries (bit/s, the busier direction). */
   readonly rttMs?: number | undefined;
   readonly rate: number;

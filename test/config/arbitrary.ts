@@ -40,6 +40,7 @@ interface Wan {
   gateway?: string;
   role?: string;
   mtu?: number;
+  check?: { kind?: string; targets: readonly string[] };
 }
 
 interface Router {
@@ -77,6 +78,8 @@ function lawfulWan(wan: Wan, device: string): void {
     delete wan.match;
     wan.interface = device;
   }
+  if (wan.check !== undefined)
+    wan.check.targets = wan.check.kind === "tcp" ? ["192.0.2.1:443"] : ["192.0.2.1", "2001:db8::1"];
   if (wan.addressing !== "static") delete wan.addresses;
   else wan.addresses = ["192.0.2.2/24", "2001:db8::2/64"];
 }

@@ -18,8 +18,8 @@ beforeAll(async () => {
   site = await openSite(closer, {
     topology: "dhcp",
     wans: {
-      wan1: { interface: "wan1", addressing: "dhcp" },
-      wan2: { interface: "wan2", addressing: "dhcp" },
+      wan1: { interface: "wan1", addressing: "dhcp", check: { targets: [WEB.v4] } },
+      wan2: { interface: "wan2", addressing: "dhcp", check: { kind: "tcp", targets: [`${WEB.v4}:80`] } },
     },
   });
   await site.pair.up();
@@ -27,6 +27,11 @@ beforeAll(async () => {
 afterAll(() => closer.close());
 
 const BYTES = 20_000_000;
+/** Beyond the modem nothing is reached any more, though the modem itself answers. */
+const NOWHERE = `add table inet nowhere
+add chain inet nowhere forward { type filter hook forward priority 0; }
+add rule inet nowhere forward drop
+`;
 const router = () => createIpRoute(site.lab.exec("router"));
 
 /** Addresses of ours, by device. */
@@ -76,6 +81,31 @@ it("a WAN that is renumbered gets its new address, and flows go on", async () =>
   await site.pair.until("router", ({ wans }) => wans.every(({ state }) => state.name === "up"));
   await site.lab.heal();
   await until(gateways, ({ wan1 }) => wan1 === "192.168.1.1");
+});
+
+it("without the server, a WAN that leads nowhere is told from one that does, by its check", async () => {
+  const wans = async (): Promise<Record<string, { name: string; reason: string }>> =>
+    Object.fromEntries(
+      (await site.pair.status("router")).wans.map(({ name, state, reason }) => [
+        name,
+        { name: state.name, reason },
+      ]),
+    );
+  const preferred = async (): Promise<readonly (string | undefined)[]> =>
+    (await router().routes())
+      .filter(({ protocol, table, gateway }) => protocol === PROTOCOL && table === RT_TABLE_MAIN && gateway)
+      .toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))
+      .map(({ device }) => device);
+  await site.lab.exec("nat1")(["nft", "-f", "-"], { input: NOWHERE });
+  await site.pair.stop("server");
+  const found = await until(wans, ({ wan1, wan2 }) => wan1?.name === "down" && wan2?.name === "up", 20_000);
+  expect(found["wan1"]?.reason).toContain(`icmp ${WEB.v4} does not answer`);
+  expect(found["wan2"]?.reason).toContain(`tcp ${WEB.v4}:80 answers`);
+  expect(await until(preferred, ([first]) => first === "wan2")).toEqual(["wan2", "wan1"]);
+  await site.lab.exec("nat1")(["nft", "delete", "table", "inet", "nowhere"]);
+  await site.pair.start("server");
+  await site.pair.until("router", (status) => status.wans.every(({ state }) => state.name === "up"));
+  expect(await until(preferred, ([first]) => first === "wan1")).toEqual(["wan1", "wan2"]);
 });
 
 it("the leases outlive control: nothing changes when it is killed and started again", async () => {

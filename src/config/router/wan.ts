@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ipAddress, deviceAddress, deviceName, macAddress } from "../networkfields.ts";
+import { check } from "./check.ts";
 
 const role = z
   .enum(["active", "backup", "off"])
@@ -73,6 +74,7 @@ export const wan = z.strictObject({
     .describe("Hop limit with which all packets leave here, as some carriers want it"),
   mac: macAddress.optional().describe("The address that the device is to have instead of its own"),
   offloads,
+  check,
 });
 
 export type WanConfig = z.output<typeof wan>;

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { show, type Fault } from "../load.ts";
 import { parseDeviceAddress } from "../networkfields.ts";
+import { checkGlimpse, checkRules } from "./check.ts";
 
 /** RFC 8200, section 5: no IPv6 on a link that can't carry so much. */
 const IPV6_MIN_MTU = 1280;
@@ -18,6 +19,7 @@ const glimpse = z.object({
   addresses: strings,
   gateway: z.string().optional().catch(undefined),
   mtu: z.number().optional().catch(undefined),
+  check: checkGlimpse,
 });
 type Glimpse = z.output<typeof glimpse>;
 
@@ -25,7 +27,7 @@ type Glimpse = z.output<typeof glimpse>;
 export function wanRules(value: unknown, path: readonly PropertyKey[]): readonly Fault[] {
   const seen = glimpse.safeParse(value).data;
   if (seen === undefined) return [];
-  const faults = [...identityRules(seen), ...addressRules(seen)];
+  const faults = [...identityRules(seen), ...addressRules(seen), ...checkRules(seen.check)];
   return faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
 }
 
