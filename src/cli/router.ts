@@ -10,6 +10,7 @@ import { refuseUnknownMptcp } from "../control/mptcpoffer.ts";
 import { createSysctl } from "../linux/sysctl.ts";
 import { createMonitor } from "../linux/monitor.ts";
 import { resolveAll } from "../linux/resolve.ts";
+import { TABLE_NAME } from "../netplan/own.ts";
 import { RouterControl } from "../router/control.ts";
 import { join as joinServer, membership } from "../router/membership.ts";
 import { RouterService } from "../router/service.ts";
@@ -69,7 +70,7 @@ async function run(file: string): Promise<void> {
       config: current,
       membership: member,
       kernel,
-      monitor: createMonitor({ clock: systemClock, log }),
+      monitor: createMonitor({ table: TABLE_NAME, clock: systemClock, log }),
       serverAddresses,
       goOn,
       dataArgv: dataArgv("router", current),

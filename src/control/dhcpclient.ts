@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { Lines } from "../base/lines.ts";
 import type { Log } from "../base/log.ts";
 import { start as startProgram, type Child, type StartOptions } from "../linux/process.ts";
 import { DHCP_EVENT_END, parseDhcpEvent, udhcpcArgv, udhcpcEnv, type DhcpEvent } from "../linux/udhcpc.ts";
-import { Lines } from "./lines.ts";
 
 export interface DhcpClientOptions {
   readonly device: string;

@@ -5,7 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { dnsmasqArgv, parseDnsmasqLeases, type LanLease } from "../linux/dnsmasq.ts";
 import { start as startProgram, type Child, type StartOptions } from "../linux/process.ts";
-import { Lines } from "./lines.ts";
+import { Lines } from "../base/lines.ts";
 
 export interface LanServiceOptions {
   /** Where its config file is put. */

@@ -29,8 +29,8 @@ export interface ObserverDeps {
   readonly log: Log;
 }
 
-/** For what the monitor hears nothing of, such as a setting or our table. */
-const LOOK_AGAIN_MS = 30_000;
+/** For what the monitor hears nothing of, such as a setting; and for what was refused. A look runs six programs. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** Watches the kernel and hands out a fresh picture whenever something may have changed. */
 export class Observer {

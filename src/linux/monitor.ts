@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
-import { messageOf, SennitError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { start as startProgram, type Child } from "./process.ts";
+import { MonitorRun, type MonitorProgram } from "./monitorprogram.ts";
 
-/** Says that links, addresses, routes or rules of a network namespace have changed: not what, so nothing can be missed by misreading. */
+/**
+ * Says that links, addresses, routes, rules, forwarding or our nftables table have changed in a network namespace: not
+ * what, so nothing can be missed by misreading.
+ */
 export interface KernelMonitor {
   /** Listening when it resolves: a change made after that is told. Changes that come together are told once. */
   start(onChange: () => void): Promise<void>;
@@ -15,31 +15,47 @@ export interface KernelMonitor {
 export interface MonitorOptions {
   /** Network namespace (`/run/netns/NAME`), or our own. */
   readonly netns?: string;
+  /** Name of the nftables table of family inet that is ours. */
+  readonly table: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A link that goes down takes its routes with it within a millisecond or two: told as one change. */
 const SETTLE_MS = 20;
-/** Before a monitor that ended is started again, so that one that cannot run does not eat the processor. */
-const RESTART_DELAY_MS = 1_000;
-/** A program on a busy small board may take a second to start. */
-const READY_TIMEOUT_MS = 5_000;
-const READY_POLL_MS = 2;
+
+/** RTNLGRP_LINK and so on; `netconf` are forwarding and rp_filter of every device. */
+const IP_MONITOR: MonitorProgram = {
+  argv: ["ip", "monitor", "link", "address", "route", "rule", "netconf"],
+  netlinkProtocol: 0,
+  concerns: () => true,
+};
 
 /**
- * `ip monitor` as a child of ours. A netlink socket of our own would need a thread that waits for it (Node can wait
- * for no such socket) and a parser; this needs neither, since what is printed is only counted as "something".
+ * Tells of the table, its chains and rules. What comes and goes in its sets is its life, not a change; of other tables
+ * there may be thousands of rules.
+ */
+const nftMonitor = (table: string): MonitorProgram => ({
+  argv: ["nft", "monitor"],
+  netlinkProtocol: 12,
+  concerns: (line) =>
+    // "# ERROR: We lost some netlink events!"
+    line.startsWith("# ERROR") ||
+    (/^(add|insert|replace|delete|destroy) (?!element )/.test(line) && line.split(" ").includes(table)),
+});
+
+/**
+ * `ip monitor` and `nft monitor` as children of ours. A netlink socket of our own would need a thread that waits for it
+ * (Node can wait for no such socket) and a parser; this needs neither, since what is printed is only counted as "something".
  */
 export function createMonitor(options: MonitorOptions): KernelMonitor {
-  return new IpMonitor(options);
+  return new ToolMonitor(options);
 }
 
-class IpMonitor implements KernelMonitor {
+class ToolMonitor implements KernelMonitor {
   readonly #options: MonitorOptions;
-  #child: Child | undefined;
+  #runs: readonly MonitorRun[] = [];
   #cancelSettle: (() => void) | undefined;
-  #cancelRestart: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: MonitorOptions) {
@@ -47,26 +63,23 @@ class IpMonitor implements KernelMonitor {
   }
 
   async start(onChange: () => void): Promise<void> {
-    const { netns } = this.#options;
-    const child = await startProgram(["ip", "monitor", "link", "address", "route", "rule"], {
-      life: "tied",
-      stdio: ["ignore", "pipe", "pipe"],
-      ...(netns !== undefined && { netns }),
-    });
-    if (this.#stopped) return void child.kill("SIGKILL");
-    this.#child = child;
-    // Its complaints count as well: "No buffer space available" means that events were lost.
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", () => this.#tell(onChange));
-    void child.exited.then((exit) => this.#restartLater(onChange, { exit }));
-    await untilListening(child);
+    const { table, ...options } = this.#options;
+    const onNews = (): void => this.#tell(onChange);
+    this.#runs = [IP_MONITOR, nftMonitor(table)].map(
+      (program) => new MonitorRun(program, { ...options, onNews }),
+    );
+    try {
+      await Promise.all(this.#runs.map((run) => run.start()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelSettle?.();
-    this.#cancelRestart?.();
-    this.#child?.kill("SIGKILL");
-    await this.#child?.exited;
+    await Promise.all(this.#runs.map((run) => run.stop()));
   }
 
   #tell(onChange: () => void): void {
@@ -76,48 +89,4 @@ class IpMonitor implements KernelMonitor {
       onChange();
     });
   }
-
-  #restartLater(onChange: () => void, why: object): void {
-    if (this.#stopped) return;
-    this.#child = undefined;
-    this.#cancelRestart = this.#options.clock.after(RESTART_DELAY_MS, () => {
-      // Not sooner: a signal that ends us all ends the monitor first.
-      this.#options.log.warn(why, "ip monitor ended, starting it again");
-      this.start(onChange).then(
-        // Whatever happened while nobody listened is told now that somebody does.
-        () => this.#tell(onChange),
-        (error: unknown) => {
-          // One that started and then failed comes back by its end.
-          if (this.#child === undefined) this.#restartLater(onChange, { error: messageOf(error) });
-        },
-      );
-    });
-  }
-}
-
-/** Waits until the program has joined its multicast groups, which /proc/net/netlink shows. */
-async function untilListening(child: Child): Promise<void> {
-  let ended = false;
-  void child.exited.then(() => (ended = true));
-  for (const deadline = Date.now() + READY_TIMEOUT_MS; !isListening(child.pid);) {
-    if (ended || Date.now() > deadline) {
-      child.kill("SIGKILL");
-      throw new SennitError("kernel", "monitor-failed", "ip monitor does not listen");
-    }
-    await sleep(READY_POLL_MS);
-  }
-}
-
-/** Columns of /proc/net/netlink: sk, Eth (protocol, 0 is NETLINK_ROUTE), Pid, Groups (a mask in hexadecimal), ... */
-function isListening(pid: number): boolean {
-  let table: string;
-  try {
-    table = readFileSync(`/proc/${pid}/net/netlink`, "utf8");
-  } catch {
-    return false;
-  }
-  return table.split("\n").some((line) => {
-    const [, protocol, owner, groups] = line.trim().split(/\s+/);
-    return protocol === "0" && owner === String(pid) && groups !== "00000000";
-  });
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Link, Route, Rule } from "../linux/iproute.ts";
 import { diff, sameText, type ActualState } from "./diff.ts";
+import { KERNEL_RULES } from "./kernelrules.ts";
 import { NOTHING, type DesiredState } from "./model.ts";
 import { METRIC_FIRST_WAN, PROTOCOL } from "./own.ts";
 import { showStep } from "./show.ts";
@@ -37,6 +38,7 @@ test("what traffic is led into comes before what leads it there, and what goes c
     nft: "table inet sennit {\n}\n",
     addresses: [],
     rules: [rule(1), rule(2)],
+    kernelRules: [],
     routes: [route(1, "10.0.0.1"), route(2, "10.0.0.9")],
     mptcpLimits: { subflows: 8, addAddrAccepted: 0 },
     sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
@@ -127,12 +129,29 @@ test("what could not be read is not touched", () => {
     nft: "table inet sennit {\n}\n",
     addresses: [],
     rules: [rule(1)],
+    kernelRules: KERNEL_RULES,
     routes: [route(1, "10.0.0.1")],
     mptcpLimits: { subflows: 8, addAddrAccepted: 0 },
     sysctls: [{ key: "net/mptcp/enabled", value: "1" }],
     problems: [],
   };
   expect(diff(desired, unread)).toEqual([]);
+});
+
+test("the kernel's own rules are put back first, wherever somebody moved them, and never taken away", () => {
+  const desired = { ...NOTHING, kernelRules: KERNEL_RULES };
+  const [main, last, main6] = KERNEL_RULES;
+  if (main === undefined || last === undefined || main6 === undefined) throw new Error("three rules");
+  expect(shown(desired, EMPTY)).toEqual([
+    "ip rule add priority 32766 lookup 254 protocol 2",
+    "ip rule add priority 32767 lookup 253 protocol 2",
+    "ip -6 rule add priority 32766 lookup 254 protocol 2",
+  ]);
+  const moved = [{ ...main, priority: 99, protocol: 3 }, { ...last }, { ...main6, suppressPrefixLength: 0 }];
+  expect(shown(desired, { ...EMPTY, rules: moved })).toEqual([
+    "ip -6 rule add priority 32766 lookup 254 protocol 2",
+  ]);
+  expect(shown(NOTHING, { ...EMPTY, rules: KERNEL_RULES })).toEqual([]);
 });
 
 test("a buffer that somebody made larger stays", () => {

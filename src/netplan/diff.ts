@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { DeviceAddress, IpChange, Link, MptcpLimits, Route, Rule } from "../linux/iproute.ts";
 import { sameValue } from "../linux/sysctlvalue.ts";
+import { missingKernelRules } from "./kernelrules.ts";
 import type { DesiredState, SysctlWish } from "./model.ts";
 import { isOurMetric, PROTOCOL } from "./own.ts";
 
@@ -19,7 +20,7 @@ export interface ActualState {
 export type Step =
   | { readonly do: "sysctl"; readonly key: string; readonly before: string; readonly value: string }
   | { readonly do: "ip"; readonly change: IpChange; readonly before?: MptcpLimits }
-  | { readonly do: "nft-replace"; readonly text: string }
+  | { readonly do: "nft-replace"; readonly before: string | undefined; readonly text: string }
   | { readonly do: "nft-remove" };
 
 /**
@@ -41,7 +42,9 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
   // In one step, so that there is no moment without; and only where the one that goes is ours.
   const fresh = new Set(routes.missing.map(routeKey));
   const stale = new Set(routes.surplus.map(routeKey));
+  const kernelRules = missingKernelRules(desired.kernelRules, actual.rules ?? desired.kernelRules);
   return [
+    ...kernelRules.map((value) => ip({ object: "rule", verb: "add", value })),
     ...desired.sysctls.flatMap((wish) => diffSysctl(wish, actual.sysctls.get(wish.key))),
     ...diffLimits(desired.mptcpLimits, actual.mptcpLimits),
     ...(nft?.do === "nft-remove" ? [nft] : []),
@@ -129,7 +132,9 @@ function diffNft(
 ): Extract<Step, { do: "nft-replace" | "nft-remove" }> | undefined {
   if (actual === undefined) return undefined;
   if (desired === undefined) return actual.table === undefined ? undefined : { do: "nft-remove" };
-  return sameText(desired, actual.table) ? undefined : { do: "nft-replace", text: desired };
+  return sameText(desired, actual.table)
+    ? undefined
+    : { do: "nft-replace", before: actual.table, text: desired };
 }
 
 /** Whether nft means the same by both: it wraps long lists as it likes, and hashes the order of names in a set. */

@@ -89,6 +89,8 @@ export interface DesiredState {
   readonly nft: string | undefined;
   readonly addresses: readonly DeviceAddress[];
   readonly rules: readonly Rule[];
+  /** The kernel's own, which are put back where somebody has taken them away, and never taken away by us. */
+  readonly kernelRules: readonly Rule[];
   readonly routes: readonly Route[];
   /** Undefined: as they were before us. */
   readonly mptcpLimits: MptcpLimits | undefined;
@@ -101,6 +103,7 @@ export const NOTHING: DesiredState = {
   nft: undefined,
   addresses: [],
   rules: [],
+  kernelRules: [],
   routes: [],
   mptcpLimits: undefined,
   sysctls: [],

@@ -41,6 +41,8 @@ export const isOurMetric = (metric: number | undefined): boolean =>
 
 /** The kernel's main table (RT_TABLE_MAIN). */
 export const RT_TABLE_MAIN = 254;
+/** And the one that it asks last (RT_TABLE_DEFAULT). */
+export const RT_TABLE_DEFAULT = 253;
 
 /**
  * Priorities of policy rules; the lower is asked first, and main stands at 32766. One per purpose, so that `ip rule`

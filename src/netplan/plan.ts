@@ -1,6 +1,7 @@
 import type { MptcpLimits } from "../linux/iproute.ts";
 import type { DesiredState, MptcpSettings, Observations, RouterIntent } from "./model.ts";
 import { plannedAddresses } from "./addresses.ts";
+import { KERNEL_RULES } from "./kernelrules.ts";
 import { usablePaths } from "./paths.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
 import { renderRuleset } from "./ruleset.ts";
@@ -15,6 +16,7 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
     nft: renderRuleset(intent, observed),
     addresses: plannedAddresses(intent),
     rules: [...relay.rules, ...wans.rules],
+    kernelRules: KERNEL_RULES,
     routes: [...relay.routes, ...wans.routes],
     mptcpLimits: undefined,
     sysctls: routerSysctls(intent),
@@ -34,6 +36,7 @@ export function planServer(mptcp?: MptcpSettings): DesiredState {
     nft: undefined,
     addresses: [],
     rules: [],
+    kernelRules: [],
     routes: [],
     mptcpLimits: SERVER_LIMITS,
     sysctls: serverSysctls(mptcp),

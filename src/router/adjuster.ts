@@ -2,13 +2,17 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { StatusReport } from "../api/status.ts";
 import type { Reconciler } from "../control/reconciler.ts";
-import type { DesiredState } from "../netplan/model.ts";
+import type { Step } from "../netplan/diff.ts";
+import { putBack } from "../netplan/losses.ts";
+import { NOTHING, type DesiredState } from "../netplan/model.ts";
 
 export interface AdjusterDeps {
   readonly reconciler: Pick<Reconciler, "apply">;
   readonly log: Log;
   /** What the kernel should hold now; undefined while not enough is known. */
   readonly plan: () => DesiredState | undefined;
+  /** These steps put back what somebody else took away. */
+  readonly onPutBack: (steps: readonly Step[]) => void;
   /** The kernel holds what was planned, as far as it did not refuse. */
   readonly onAdjusted: () => void;
 }
@@ -20,6 +24,8 @@ export class Adjuster {
   #waiting = false;
   #stopped = false;
   #problems: StatusReport["problems"] = [];
+  /** What the kernel was brought to last. */
+  #held: DesiredState = NOTHING;
 
   constructor(deps: AdjusterDeps) {
     this.#deps = deps;
@@ -54,12 +60,15 @@ export class Adjuster {
   }
 
   async #adjust(): Promise<void> {
-    const { reconciler, log, plan, onAdjusted } = this.#deps;
+    const { reconciler, log, plan, onPutBack, onAdjusted } = this.#deps;
     try {
       const desired = plan();
       if (desired === undefined) return;
       const { done, errors } = await reconciler.apply(desired);
       if (done.length > 0) log.info({ steps: done.length }, "kernel state adjusted");
+      const lost = putBack(this.#held, done);
+      this.#held = desired;
+      if (lost.length > 0) onPutBack(lost);
       for (const error of errors)
         log.error({ code: error.code, why: error.message }, "kernel refused a change");
       this.#problems = [

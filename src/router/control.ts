@@ -21,6 +21,7 @@ import { deviceCounters } from "../linux/counters.ts";
 import { renderDnsmasq } from "../linux/dnsmasq.ts";
 import { driverOf } from "../linux/ethtool.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
+import type { Step } from "../netplan/diff.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
@@ -33,6 +34,7 @@ import { historyReport, stepFor } from "./historyreport.ts";
 import { lanProblems, lanServices, leaseFile } from "./lan.ts";
 import { routerIntent } from "./intent.ts";
 import { EvidenceGatherer } from "./evidence.ts";
+import { lossReports } from "./losses.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
@@ -112,6 +114,7 @@ export class RouterControl {
       reconciler: kernel.reconciler,
       log,
       plan: () => this.#plan(),
+      onPutBack: (steps) => this.#tellLosses(steps),
       onAdjusted: () => this.#onAdjusted(),
     });
     this.#addressing = new Addressing({
@@ -325,6 +328,10 @@ export class RouterControl {
     this.#adjusted = true;
     this.#led = this.#planned !== null && this.#planned === this.#ports;
     this.#instruct();
+  }
+
+  #tellLosses(steps: readonly Step[]): void {
+    for (const { code, text, fields } of lossReports(steps)) this.#deps.log.warn({ code, ...fields }, text);
   }
 
   /** Of the kernel's state only the way of new direct connections follows: nothing that carriers need waits for it. */

@@ -3,9 +3,12 @@ import { systemClock } from "../../src/base/clock.ts";
 import { Closer } from "../../src/base/closer.ts";
 import { MemoryLog } from "../../src/base/log.ts";
 import { Observer } from "../../src/control/observer.ts";
+import { exec } from "../../src/linux/exec.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
 import { createMonitor } from "../../src/linux/monitor.ts";
+import { createNft } from "../../src/linux/nft.ts";
 import type { Observations } from "../../src/netplan/model.ts";
+import { TABLE_NAME } from "../../src/netplan/own.ts";
 import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
 
 let closer: Closer;
@@ -23,7 +26,7 @@ beforeEach(async () => {
   const observer = new Observer(
     {
       ip: createIpRoute(router.exec),
-      monitor: createMonitor({ netns: router.path, clock: systemClock, log }),
+      monitor: createMonitor({ netns: router.path, table: TABLE_NAME, clock: systemClock, log }),
       clock: systemClock,
       log,
     },
@@ -62,17 +65,31 @@ it("hears of a rule that somebody takes away", async () => {
   await expect.poll(() => pictures).toBeGreaterThan(before);
 });
 
-async function monitorPid(): Promise<number> {
-  const { stdout } = await router.exec(["ip", "netns", "pids", router.netns]);
-  const [pid = 0] = stdout.trim().split("\n").map(Number);
-  return pid;
+it("hears of our table and of no other, nor of what comes and goes in a set", async () => {
+  const nft = createNft(router.exec, TABLE_NAME);
+  const set = "set s {\n type ipv4_addr\n}\n";
+  await router.exec(["nft", "-f", "-"], { input: `table inet other {\n${set}}\n` });
+  await nft.replace(`table inet ${TABLE_NAME} {\n${set}}\n`);
+  await expect.poll(() => pictures).toBeGreaterThan(0);
+  const before = pictures;
+  await nft.addElements("s", [{ value: "192.0.2.1" }]);
+  await router.exec(["nft", "add element inet other s { 192.0.2.1 }"]);
+  await router.exec(["nft", "flush", "ruleset"]);
+  await expect.poll(() => pictures).toBe(before + 1);
+});
+
+async function monitorPids(): Promise<readonly number[]> {
+  const { stdout } = await exec(["ip", "netns", "pids", router.netns]);
+  const pids = stdout.trim().split("\n").map(Number);
+  expect(pids).toHaveLength(2);
+  return pids;
 }
 
 it("says nothing of a monitor that a signal to all of us ended first", async () => {
-  const pid = await monitorPid();
-  process.kill(pid, "SIGTERM");
-  // Gone for good: its end has been heard of.
-  await expect.poll(() => isGone(pid)).toBe(true);
+  const pids = await monitorPids();
+  for (const pid of pids) process.kill(pid, "SIGTERM");
+  // Gone for good: their end has been heard of.
+  await expect.poll(() => pids.every(isGone)).toBe(true);
   await closer.close();
   expect(log.lines).toEqual([]);
 });
@@ -86,11 +103,10 @@ function isGone(pid: number): boolean {
   }
 }
 
-it("goes on when the monitor's process is killed, and tells what it may have missed", async () => {
-  process.kill(await monitorPid(), "SIGKILL");
-  await expect
-    .poll(() => log.lines.map(({ message }) => message), { timeout: 5_000 })
-    .toContain("ip monitor ended, starting it again");
+it("goes on when the monitors' processes are killed, and tells what it may have missed", async () => {
+  for (const pid of await monitorPids()) process.kill(pid, "SIGKILL");
+  const restarts = () => log.lines.filter(({ message }) => message === "a monitor ended, starting it again");
+  await expect.poll(restarts, { timeout: 5_000 }).toHaveLength(2);
   await router.ip("link set wan0-peer down");
   await expect.poll(() => wan()?.carrier, { timeout: 5_000 }).toBe(false);
   await router.ip("link set wan0-peer up");

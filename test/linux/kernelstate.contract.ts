@@ -188,6 +188,12 @@ export function kernelStateContract(name: string, makeWorld: () => Promise<Kerne
       const carrier = told;
       await addRule(RULE);
       await expect.poll(() => told).toBeGreaterThan(carrier);
+      const rule = told;
+      await world.nft.replace(TABLE);
+      await expect.poll(() => told).toBeGreaterThan(rule);
+      const table = told;
+      await world.nft.remove();
+      await expect.poll(() => told).toBeGreaterThan(table);
       await world.monitor.stop();
       const last = told;
       await delRule(RULE);

@@ -18,7 +18,12 @@ kernelStateContract("kernel", async () => {
       ip: createIpRoute(host.exec),
       nft: createNft(host.exec, "contract"),
       sysctl: createSysctl(host.path),
-      monitor: createMonitor({ netns: host.path, clock: systemClock, log: new MemoryLog() }),
+      monitor: createMonitor({
+        netns: host.path,
+        table: "contract",
+        clock: systemClock,
+        log: new MemoryLog(),
+      }),
       setCarrier: async (device, on) => void (await host.ip(`link set ${device}-peer ${on ? "up" : "down"}`)),
       close: () => closer.close(),
     };

@@ -39,6 +39,7 @@ async function readBack(desired: DesiredState): Promise<DesiredState> {
       ),
     ),
     rules: (await ip.rules()).filter(({ protocol }) => protocol === PROTOCOL),
+    kernelRules: desired.kernelRules,
     routes: (await ip.routes()).filter(({ protocol }) => protocol === PROTOCOL),
     mptcpLimits: desired.mptcpLimits,
     sysctls: desired.sysctls.map((wish) => {

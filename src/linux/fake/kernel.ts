@@ -19,7 +19,7 @@ export class FakeKernel {
 
   /** `table` is the name of the nft table that is ours. */
   constructor(table: string) {
-    this.nft = new FakeNft(table);
+    this.nft = new FakeNft(table, () => this.#tell());
     this.ip = new FakeIpRoute(
       this.#links,
       () => this.#tell(),

@@ -15,20 +15,24 @@ interface NamedSet {
  */
 export class FakeNft implements Nft {
   readonly #name: string;
+  readonly #changed: () => void;
   #table: { readonly text: string; readonly sets: ReadonlyMap<string, NamedSet> } | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, changed: () => void) {
     this.#name = name;
+    this.#changed = changed;
   }
 
   table = async (): Promise<string | undefined> => this.#table?.text;
 
   replace = async (text: string): Promise<void> => {
     this.#table = { text, sets: parseTable(this.#name, text) };
+    this.#changed();
   };
 
   remove = async (): Promise<void> => {
     this.#table = undefined;
+    this.#changed();
   };
 
   addElements = async (set: string, elements: readonly SetElement[]): Promise<void> => {
