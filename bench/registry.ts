@@ -13,6 +13,7 @@ import { many } from "./ids/many.ts";
 import { natReboot } from "./ids/natreboot.ts";
 import { outage } from "./ids/outage.ts";
 import { pathReturn } from "./ids/return.ts";
+import { renumber } from "./ids/renumber.ts";
 import { smallNat } from "./ids/smallnat.ts";
 import { stall } from "./ids/stall.ts";
 import { bulk512 } from "./ids/streams.ts";
@@ -40,4 +41,5 @@ export const BENCHES: readonly Bench[] = [
   busy,
   many,
   smallNat,
+  renumber,
 ];

@@ -15,6 +15,11 @@ export async function dual(): Promise<Site> {
   return { topology: await loadTopology("dual"), wans: ["wan1", "wan2"], client: "user" };
 }
 
+/** The lab's `dhcp`: like `dual`, but that the WANs' modems give out the addresses. */
+export async function dhcp(): Promise<Site> {
+  return { topology: await loadTopology("dhcp"), wans: ["wan1", "wan2"], client: "user" };
+}
+
 /** `dual` with plain cables in the place of its emulated links: as fast as the machine, with both NATs in the way. */
 export async function unshaped(): Promise<Site> {
   const { topology, ...site } = await dual();

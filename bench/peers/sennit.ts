@@ -1,9 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { messageOf, SennitError } from "../../src/base/errors.ts";
+import type { Closer } from "../../src/base/closer.ts";
 import { VERSION } from "../../src/base/version.ts";
+import type { Lab } from "../../src/lab/lab.ts";
 import { bonded, Pair } from "../../src/lab/pair.ts";
 import { readFile } from "node:fs/promises";
-import { SERVER, SERVER_PORT, WEB, type Contestant } from "../contestant.ts";
+import { SERVER, SERVER_PORT, WEB, type Contestant, type Running } from "../contestant.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/sennit", import.meta.url));
 const LOG_TAIL_CHARACTERS = 600;
@@ -24,31 +26,45 @@ export function sennitAs(name: string, relay: object = {}, argv = fromSource): C
     name,
     version: () => Promise.resolve(`sennit ${VERSION}`),
     async start(lab, { wans, client }, closer) {
-      const pair = await Pair.prepare(lab, {
-        endpoint: `${SERVER.address}:${SERVER_PORT}`,
-        router: {
-          lan: { interfaces: ["lan"] },
-          wans: Object.fromEntries(wans.map((device) => [device, { interface: device }])),
-          relay,
-        },
-        server: { relay },
-        argv,
-      });
-      closer.add("Sennit", () => pair.down());
-      const log = async (): Promise<string> =>
-        (await readFile(pair.logFile, "utf8")).slice(-LOG_TAIL_CHARACTERS);
-      try {
-        await pair.up();
-      } catch (cause) {
-        const what = `${messageOf(cause)}; it said: ${await log()}`;
-        throw new SennitError("peer", "bench-program", what, { cause });
-      }
-      return {
-        way: { client, address: WEB.address, wrapper: [], crossesServer: true },
-        log,
-        settled: () => pair.until("router", bonded, SETTLE_LIMIT_MS),
-        status: () => pair.status("router"),
-      };
+      const devices = Object.fromEntries(wans.map((device) => [device, { interface: device }]));
+      return (await startPair(lab, { wans: devices, relay, argv, client }, closer)).running;
     },
   };
+}
+
+interface PairSpec {
+  /** Of the router's config. */
+  readonly wans: object;
+  readonly relay?: object;
+  readonly argv?: Argv;
+  readonly client: string;
+}
+
+/** Starts router and server in a lab, and waits until all carriers are up. */
+export async function startPair(
+  lab: Lab,
+  { wans, relay = {}, argv = fromSource, client }: PairSpec,
+  closer: Closer,
+): Promise<{ readonly pair: Pair; readonly running: Running }> {
+  const pair = await Pair.prepare(lab, {
+    endpoint: `${SERVER.address}:${SERVER_PORT}`,
+    router: { lan: { interfaces: ["lan"] }, wans, relay },
+    server: { relay },
+    argv,
+  });
+  closer.add("Sennit", () => pair.down());
+  const log = async (): Promise<string> => (await readFile(pair.logFile, "utf8")).slice(-LOG_TAIL_CHARACTERS);
+  try {
+    await pair.up();
+  } catch (cause) {
+    const what = `${messageOf(cause)}; it said: ${await log()}`;
+    throw new SennitError("peer", "bench-program", what, { cause });
+  }
+  const running: Running = {
+    way: { client, address: WEB.address, wrapper: [], crossesServer: true },
+    log,
+    settled: () => pair.until("router", bonded, SETTLE_LIMIT_MS),
+    status: () => pair.status("router"),
+  };
+  return { pair, running };
 }
