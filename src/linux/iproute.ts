@@ -44,20 +44,36 @@ export interface Link {
   readonly addresses: readonly Address[];
 }
 
+/** linux/in.h */
+export const IPPROTO_TCP = 6 as const;
+
 /** A policy rule. Of other programs' rules only these fields are seen, and only ours are ever changed. */
 export interface Rule {
   readonly family: Family;
   readonly priority: number;
   readonly from?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
+  readonly protocolNumber?: typeof IPPROTO_TCP;
+  readonly sourcePorts?: { readonly first: number; readonly last: number };
   readonly iif?: string;
   readonly oif?: string;
+  /** What matches is dropped without a word (FR_ACT_BLACKHOLE). */
+  readonly action?: "blackhole";
   /** Table number; undefined for rules that do something other than a lookup. */
   readonly table?: number;
   /** The lookup's answer is not taken when its prefix is this short or shorter: 0 leaves out default routes. */
   readonly suppressPrefixLength?: number;
   /** Who made it (rtnetlink's FRA_PROTOCOL). */
   readonly protocol: number;
+}
+
+/** One of the ways of a route that has several. */
+export interface NextHop {
+  readonly device: string;
+  readonly gateway?: string;
+  readonly onlink?: boolean;
+  /** Its share of the flows, against the others' weights; 1 to 256. */
+  readonly weight: number;
 }
 
 export interface Route {
@@ -71,6 +87,8 @@ export interface Route {
   readonly onlink?: boolean;
   /** Undefined for routes with several next hops. */
   readonly device?: string;
+  /** Two or more; without them the route's own device and gateway are the only way. */
+  readonly nextHops?: readonly NextHop[];
   readonly source?: string;
   /** Undefined for the family's default: 0 for IPv4, 1024 for IPv6. */
   readonly metric?: number;
@@ -156,6 +174,9 @@ export function renderRule(rule: Rule): readonly string[] {
     ...option("fwmark", mark),
     ...option("iif", rule.iif),
     ...option("oif", rule.oif),
+    ...option("ipproto", rule.protocolNumber === undefined ? undefined : "tcp"),
+    ...option("sport", rule.sourcePorts && `${rule.sourcePorts.first}-${rule.sourcePorts.last}`),
+    ...(rule.action === undefined ? [] : [rule.action]),
     ...option("lookup", rule.table),
     ...option("suppress_prefixlength", rule.suppressPrefixLength),
     ...option("protocol", rule.protocol),
@@ -174,8 +195,17 @@ export function renderRoute(route: Route): readonly string[] {
     ...option("initcwnd", route.initcwnd),
     ...(route.onlink ? ["onlink"] : []),
     ...option("proto", route.protocol),
+    ...(route.nextHops ?? []).flatMap(renderNextHop),
   ];
 }
+
+const renderNextHop = ({ gateway, device, weight, onlink }: NextHop): readonly string[] => [
+  "nexthop",
+  ...option("via", gateway),
+  ...option("dev", device),
+  ...option("weight", weight),
+  ...(onlink ? ["onlink"] : []),
+];
 
 export function renderLimits(limits: MptcpLimits): readonly string[] {
   return ["subflow", String(limits.subflows), "add_addr_accepted", String(limits.addAddrAccepted)];

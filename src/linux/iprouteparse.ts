@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { SennitError } from "../base/errors.ts";
-import type { Address, Family, Link, MptcpLimits, Route, Rule } from "./iproute.ts";
+import {
+  IPPROTO_TCP,
+  type Address,
+  type Family,
+  type Link,
+  type MptcpLimits,
+  type Route,
+  type Rule,
+} from "./iproute.ts";
 
 /*
  * iproute2's JSON, read strictly: what we rely on must be there in the right type. What a newer iproute2 adds is no
@@ -9,7 +17,7 @@ import type { Address, Family, Link, MptcpLimits, Route, Rule } from "./iproute.
 const numeric = z.string().regex(/^\d+$/).transform(Number);
 const hex = z
   .string()
-  .regex(/^0x[\da-f]+$/)
+  .regex(/^(0x[\da-f]+|0)$/)
   .transform(Number);
 const family = z.enum(["inet", "inet6"]);
 
@@ -71,6 +79,11 @@ const linkSchema = z
     addresses: raw.addr_info,
   }));
 
+/** As iproute2 calls it with -N, and without. */
+const TCP_NAMES: ReadonlySet<string> = new Set(["ipproto-6", "6", "tcp"]);
+/** FR_ACT_BLACKHOLE of linux/fib_rules.h, and its name. */
+const BLACKHOLE_NAMES: ReadonlySet<string> = new Set(["6", "blackhole"]);
+
 const ruleSchema = z
   .object({
     priority: z.int(),
@@ -80,6 +93,10 @@ const ruleSchema = z
     fwmask: hex.optional(),
     iif: z.string().optional(),
     oif: z.string().optional(),
+    ipproto: z.string().optional(),
+    sport_start: z.int().optional(),
+    sport_end: z.int().optional(),
+    action: z.string().optional(),
     table: numeric.optional(),
     suppress_prefixlen: z.int().optional(),
     protocol: numeric,
@@ -91,6 +108,12 @@ const ruleSchema = z
       fwmark: raw.fwmark === undefined ? undefined : { value: raw.fwmark, mask: raw.fwmask ?? 0xffff_ffff },
       iif: raw.iif,
       oif: raw.oif,
+      protocolNumber: TCP_NAMES.has(raw.ipproto ?? "") ? IPPROTO_TCP : undefined,
+      sourcePorts:
+        raw.sport_start === undefined || raw.sport_end === undefined
+          ? undefined
+          : { first: raw.sport_start, last: raw.sport_end },
+      action: BLACKHOLE_NAMES.has(raw.action ?? "") ? ("blackhole" as const) : undefined,
       table: raw.table,
       suppressPrefixLength: raw.suppress_prefixlen,
       protocol: raw.protocol,
@@ -114,6 +137,27 @@ const routeSchema = z.object({
   metric: z.int().optional(),
   flags: z.array(z.string()),
   metrics: z.array(z.object({ initcwnd: z.int().optional() })).optional(),
+  nexthops: z
+    .array(
+      z
+        .object({
+          gateway: z.string().optional(),
+          // A gateway of the other family (RFC 5549).
+          via: z.object({ host: z.string() }).optional(),
+          dev: z.string(),
+          weight: z.int(),
+          flags: z.array(z.string()),
+        })
+        .transform((raw) =>
+          compact({
+            device: raw.dev,
+            gateway: raw.gateway ?? raw.via?.host,
+            onlink: raw.flags.includes("onlink") || undefined,
+            weight: raw.weight,
+          }),
+        ),
+    )
+    .optional(),
 });
 
 const RT_TABLE_MAIN = 254;
@@ -138,6 +182,7 @@ export function parseRoutes(json: string, family: Family): readonly Route[] {
       gateway: raw.gateway,
       onlink: raw.flags.includes("onlink") || undefined,
       device: raw.dev,
+      nextHops: raw.nexthops,
       source: raw.prefsrc,
       metric: family === "inet6" && raw.metric === INET6_DEFAULT_METRIC ? undefined : raw.metric || undefined,
       initcwnd: raw.metrics?.[0]?.initcwnd,

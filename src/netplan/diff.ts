@@ -47,20 +47,29 @@ export function diff(desired: DesiredState, actual: ActualState): readonly Step[
     ...kernelRules.map((value) => ip({ object: "rule", verb: "add", value })),
     ...desired.sysctls.flatMap((wish) => diffSysctl(wish, actual.sysctls.get(wish.key))),
     ...diffLimits(desired.mptcpLimits, actual.mptcpLimits),
+    ...rules.surplus.filter(isGuard).map((value) => ip({ object: "rule", verb: "del", value })),
     ...(nft?.do === "nft-remove" ? [nft] : []),
     ...addresses.missing.map((value) => ip({ object: "address", verb: "add", value })),
     ...routes.missing.map((value) =>
       ip({ object: "route", verb: stale.has(routeKey(value)) ? "replace" : "add", value }),
     ),
-    ...rules.missing.map((value) => ip({ object: "rule", verb: "add", value })),
+    ...rules.missing
+      .filter((rule) => !isGuard(rule))
+      .map((value) => ip({ object: "rule", verb: "add", value })),
     ...(nft?.do === "nft-replace" ? [nft] : []),
-    ...rules.surplus.map((value) => ip({ object: "rule", verb: "del", value })),
+    ...rules.missing.filter(isGuard).map((value) => ip({ object: "rule", verb: "add", value })),
+    ...rules.surplus
+      .filter((rule) => !isGuard(rule))
+      .map((value) => ip({ object: "rule", verb: "del", value })),
     ...routes.surplus
       .filter((route) => !fresh.has(routeKey(route)))
       .map((value) => ip({ object: "route", verb: "del", value })),
     ...addresses.surplus.map((value) => ip({ object: "address", verb: "del", value })),
   ];
 }
+
+/** Drops what the table does not let pass: there only while the table is. */
+const isGuard = ({ action }: Rule): boolean => action !== undefined;
 
 const ip = (change: IpChange): Step => ({ do: "ip", change });
 

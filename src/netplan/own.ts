@@ -18,7 +18,21 @@ export const PROTOCOL = 83;
  */
 export const MARK = 0x1000_0000;
 
+/**
+ * On every packet that our table saw come in by a LAN or a WAN device. Rules drop what comes in there without: so nothing
+ * is forwarded, untranslated or uninvited, while somebody has flushed the table. One mark for both, because the kernel
+ * looks for the way back of a packet with the packet's own mark (src_valid_mark).
+ */
+export const MARK_SEEN = 0x2000_0000;
+/**
+ * On packets and in conntrack's entries of direct flows: by which WAN the flow goes out, its place in the config plus
+ * one. A flow stays where it began, whatever the weights say of new ones.
+ */
+export const MARK_WAN_MASK = 0x0f00_0000;
+export const MARK_WAN_ONE = 0x0100_0000;
+
 /** Routing tables. Numbers need not be small; these stay away from 0-255 (the kernel's and /etc/iproute2's). */
+export const RT_TABLE_DIRECT = 8299;
 export const RT_TABLE_RELAY = 8300;
 /** Plus the WAN's place in the configuration: 8301, 8302, ... the same for both families. */
 export const RT_TABLE_FIRST_WAN = 8301;
@@ -51,10 +65,27 @@ export const RT_TABLE_DEFAULT = 253;
 export const PRIORITY = {
   /** Right behind `local`: a packet that we marked ourselves must reach the relay, whatever a VPN's rules say. */
   relay: 83,
+  /** Before the rules of any other program: what our table has not seen is not forwarded. */
+  unseen: 84,
+  /** What the kernel itself would answer in the name of a translated flow. */
+  translatedPorts: 8290,
   /** Sockets bound to a WAN's device. The first of the WAN rules: a binding is the strongest wish. */
   boundToDevice: 8300,
   /** From a WAN's address to what main knows better than by a default route: the LAN, another WAN's modem. */
   fromAddressNear: 8310,
   /** From a WAN's address to the internet. Before main and before the rules of wg-quick (32764 and down). */
   fromAddress: 8320,
+  /** From the LAN to what main knows better than by a default route. */
+  directNear: 8330,
+  /** From the LAN, of a flow that began on a WAN. */
+  directBegun: 8340,
+  /** From the LAN to the internet. */
+  direct: 8350,
 } as const;
+
+/**
+ * The ports of connections that begin here are the kernel's usual ones; those of translated TCP flows are all others, so
+ * that a rule can tell the two apart when the table, and with it the translation, is gone for a moment.
+ */
+export const LOCAL_PORTS = { first: 32_768, last: 60_999 } as const;
+export const TRANSLATED_PORTS = { first: 1024, last: 32_767 } as const;

@@ -3,6 +3,8 @@ import type { DesiredState, MptcpSettings, Observations, RouterIntent } from "./
 import { plannedAddresses } from "./addresses.ts";
 import { KERNEL_RULES } from "./kernelrules.ts";
 import { usablePaths } from "./paths.ts";
+import { directRouting } from "./direct.ts";
+import { guardRules } from "./guard.ts";
 import { relayRouting, wanRouting } from "./routing.ts";
 import { renderRuleset } from "./ruleset.ts";
 import { routerSysctls, serverSysctls } from "./sysctls.ts";
@@ -10,14 +12,15 @@ import { routerSysctls, serverSysctls } from "./sysctls.ts";
 /** What the kernel of a router should hold, from what is wanted and what is there. Pure. */
 export function planRouter(intent: RouterIntent, observed: Observations): DesiredState {
   const { paths, problems } = usablePaths(intent, observed);
-  const relay = relayRouting(intent.relayPorts);
+  const relay = relayRouting(intent);
   const wans = wanRouting(paths);
+  const direct = directRouting(intent, paths);
   return {
     nft: renderRuleset(intent, observed),
     addresses: plannedAddresses(intent),
-    rules: [...relay.rules, ...wans.rules],
+    rules: [...relay.rules, ...guardRules(intent, paths), ...wans.rules, ...direct.rules],
     kernelRules: KERNEL_RULES,
-    routes: [...relay.routes, ...wans.routes],
+    routes: [...relay.routes, ...wans.routes, ...direct.routes],
     mptcpLimits: undefined,
     sysctls: routerSysctls(intent),
     problems,

@@ -24,3 +24,9 @@ export function mergePrefixes(prefixes: readonly string[]): readonly string[] {
   }
   return kept.map(({ prefix }) => prefix);
 }
+
+/** Whether two networks have an address in common. */
+export function overlap(a: string, b: string): boolean {
+  const [[one, length], [other, otherLength]] = [ipaddr.parseCIDR(a), ipaddr.parseCIDR(b)];
+  return one.kind() === other.kind() && one.match(other, Math.min(length, otherLength));
+}

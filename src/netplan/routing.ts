@@ -26,16 +26,20 @@ export interface Routing {
 const INITCWND_SEGMENTS = 30;
 
 /** What TPROXY marked is delivered here, whatever its destination (Documentation/networking/tproxy.rst). */
-export function relayRouting(ports: RouterIntent["relayPorts"]): Routing {
+export function relayRouting({ relayPorts: ports, lan }: RouterIntent): Routing {
   const families = (["inet", "inet6"] as const).filter((family) => ports[family] !== undefined);
   return {
-    rules: families.map((family) => ({
-      family,
-      priority: PRIORITY.relay,
-      fwmark: { value: MARK, mask: MARK },
-      table: RT_TABLE_RELAY,
-      protocol: PROTOCOL,
-    })),
+    // By device, so that the kernel's search for the way back, which has the packet's mark, does not end here.
+    rules: families.flatMap((family) =>
+      lan.map((device) => ({
+        family,
+        priority: PRIORITY.relay,
+        fwmark: { value: MARK, mask: MARK },
+        iif: device,
+        table: RT_TABLE_RELAY,
+        protocol: PROTOCOL,
+      })),
+    ),
     routes: families.map((family) => ({
       family,
       type: "local",

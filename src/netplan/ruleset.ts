@@ -1,7 +1,8 @@
-import { SennitError } from "../base/errors.ts";
 import type { Family } from "../linux/iproute.ts";
 import type { Observations, RouterIntent } from "./model.ts";
-import { MARK, TABLE_NAME } from "./own.ts";
+import { firewallChains, seenRule } from "./firewall.ts";
+import { chain, devices, ip, nfproto, table, withoutHostLength, type Block } from "./nfttext.ts";
+import { MARK } from "./own.ts";
 import { familyOf, mergePrefixes, networkOf } from "./prefix.ts";
 
 /**
@@ -43,23 +44,17 @@ const LOOPBACK: Readonly<Record<Family, string>> = { inet: "127.0.0.1", inet6: "
  */
 export function renderRuleset(intent: RouterIntent, observed: Observations): string {
   const lan = devices(intent.lan);
-  const wanDevices = intent.wans.filter(({ role }) => role !== "off").map(({ device }) => device);
-  const wans = devices(wanDevices);
   const proxied = FAMILIES.filter((family) => intent.relayPorts[family] !== undefined);
+  const entry = proxied.length > 0 || intent.onFailure === "closed";
   return table([
     ...(proxied.length > 0 ? FAMILIES.flatMap(negativeSets) : []),
-    ...(proxied.length > 0 || intent.onFailure === "closed"
-      ? entryChains(intent, observed, lan, proxied)
-      : []),
-    // Replies come to a WAN; a connection that begins there is nobody's here.
-    chain("forward", "type filter hook forward priority filter; policy accept;", [
-      `iifname ${wans} oifname ${devices([...intent.lan, ...wanDevices])} ct state invalid,new drop`,
+    chain("prerouting", "type filter hook prerouting priority raw; policy accept;", [
+      seenRule(intent),
+      ...(entry ? [`iifname ${lan} meta l4proto tcp jump lan_tcp`] : []),
     ]),
+    ...(entry ? entryChains(intent, observed, lan, proxied) : []),
+    ...firewallChains(intent, observed),
     ...ttlChains(intent),
-    // Only what is forwarded from the LAN: our own sockets have the WAN's address already.
-    chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", [
-      `iifname ${lan} oifname ${wans} masquerade`,
-    ]),
   ]);
 }
 
@@ -97,9 +92,6 @@ function entryChains(
   const direct = directPrefixes(intent, observed);
   const take = `meta mark set meta mark | 0x${MARK.toString(16)} notrack accept`;
   return [
-    chain("prerouting", "type filter hook prerouting priority raw; policy accept;", [
-      `iifname ${lan} meta l4proto tcp jump lan_tcp`,
-    ]),
     chain("lan_tcp", undefined, [
       "tcp flags syn / fin,syn,rst,ack goto lan_open",
       ...(proxied.length > 0 ? [`socket transparent 1 ${take}`] : []),
@@ -156,37 +148,4 @@ function directPrefixes(
     return mergePrefixes([...NEVER_PROXIED[family], ...found]).map(withoutHostLength);
   };
   return { inet: prefixesOf("inet"), inet6: prefixesOf("inet6") };
-}
-
-/** nft prints a prefix of full length as an address. */
-const withoutHostLength = (prefix: string): string => prefix.replace(/(?<=\..*)\/32$|\/128$/, "");
-
-const ip = (family: Family): string => (family === "inet" ? "ip" : "ip6");
-const nfproto = (family: Family): string => (family === "inet" ? "ipv4" : "ipv6");
-
-/** A match on one device or several. */
-function devices(names: readonly string[]): string {
-  for (const name of names) {
-    if (!/^[\w.-]{1,15}$/.test(name))
-      throw new SennitError("bug", "bad-device-name", `not a device name: ${JSON.stringify(name)}`);
-  }
-  const quoted = names.map((name) => `"${name}"`);
-  return quoted.length === 1 ? (quoted[0] ?? "") : `{ ${quoted.join(", ")} }`;
-}
-
-interface Block {
-  readonly head: string;
-  readonly body: readonly string[];
-}
-
-const chain = (name: string, hook: string | undefined, rules: readonly string[]): Block => ({
-  head: `chain ${name}`,
-  body: [...(hook === undefined ? [] : [hook]), ...rules],
-});
-
-function table(blocks: readonly Block[]): string {
-  const text = blocks.map(
-    ({ head, body }) => `\t${head} {\n${body.map((line) => `\t\t${line}\n`).join("")}\t}\n`,
-  );
-  return `table inet ${TABLE_NAME} {\n${text.join("\n")}}\n`;
 }

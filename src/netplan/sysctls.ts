@@ -5,6 +5,7 @@ import {
   type SysctlWish,
   type WanIntent,
 } from "./model.ts";
+import { LOCAL_PORTS } from "./own.ts";
 
 const MIB = 1024 ** 2;
 
@@ -72,6 +73,7 @@ export function routerSysctls(intent: RouterIntent): readonly SysctlWish[] {
     ...(intent.lanAddresses ?? []).map(({ device }) => ({ key: `link/${device}/up`, value: "1" })),
     ...used.flatMap(linkSettings),
     ...common(intent.mptcp),
+    ...ROUTER,
     ...[...intent.lan, ...wans].flatMap(forwarding),
     ...wans.flatMap(wanDevice),
     ...used.flatMap(managedDevice),
@@ -103,12 +105,22 @@ const managedDevice = ({ device, managed }: WanIntent): readonly SysctlWish[] =>
   ...(managed?.announced === true ? [{ key: `net/ipv6/conf/${device}/accept_ra`, value: "2" }] : []),
 ];
 
+const ROUTER: readonly SysctlWish[] = [
+  // Ports of our own connections, apart from those of translated ones (firewall.ts).
+  { key: "net/ipv4/ip_local_port_range", value: `${LOCAL_PORTS.first} ${LOCAL_PORTS.last}` },
+  // A flow goes one way, by its ports; by addresses alone, all of a user's flows to one server would.
+  { key: "net/ipv4/fib_multipath_hash_policy", value: "1" },
+  { key: "net/ipv6/fib_multipath_hash_policy", value: "1" },
+];
+
 /**
  * By device and not by the global switch: that would make a router of every other device here as well, and writing it
  * resets what every device had, so that nobody could put it back. IPv6 knows forwarding by device from 6.17 on
  * (`force_forwarding`); before, IPv6 beside the relay is forwarded only if the operator switched it on.
  */
 const forwarding = (device: string): readonly SysctlWish[] => [
+  // The way back of a packet is looked for with its mark: without ours there is none (guard.ts).
+  { key: `net/ipv4/conf/${device}/src_valid_mark`, value: "1" },
   { key: `net/ipv4/conf/${device}/forwarding`, value: "1" },
   { key: `net/ipv6/conf/${device}/force_forwarding`, value: "1" },
 ];

@@ -125,11 +125,12 @@ async function begun(): Promise<FakeClient> {
 
 test("what a WAN is to have comes from the config, or of a lease", async () => {
   expect(intents()).toEqual([
-    { name: "cable", device: "eth1", role: "active", managed: { addresses: [], announced: true } },
+    { name: "cable", device: "eth1", role: "active", weight: 1, managed: { addresses: [], announced: true } },
     {
       name: "dsl",
       device: "eth2",
       role: "active",
+      weight: 1,
       gateway: "192.0.2.1",
       managed: {
         addresses: ["192.0.2.2/24"],

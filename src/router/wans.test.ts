@@ -86,9 +86,9 @@ const LTE: WayFigures = {
 describe("WANs", () => {
   test("of the config are wished for in its order", () => {
     expect(intent.wans).toEqual([
-      { name: "fibre", device: "eth1", role: "active" },
-      { name: "lte", device: "wwan0", role: "backup", gateway: "10.9.0.1" },
-      { name: "spare", device: "eth9", role: "off" },
+      { name: "fibre", device: "eth1", role: "active", weight: 1 },
+      { name: "lte", device: "wwan0", role: "backup", weight: 1, gateway: "10.9.0.1" },
+      { name: "spare", device: "eth9", role: "off", weight: 1 },
     ]);
   });
 

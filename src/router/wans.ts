@@ -30,6 +30,7 @@ export function wanIntents(
       name,
       device,
       role: wan.role,
+      weight: wan.weight,
       ...(gateway !== undefined && { gateway }),
       ...(wan.ttl !== undefined && { ttl: wan.ttl }),
       ...((wan.mtu ?? wan.mac ?? wan.offloads) !== undefined && {

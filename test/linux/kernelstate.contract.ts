@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { IpChange, IpRoute, MptcpLimits, Route, Rule } from "../../src/linux/iproute.ts";
+import {
+  IPPROTO_TCP,
+  type IpChange,
+  type IpRoute,
+  type MptcpLimits,
+  type Route,
+  type Rule,
+} from "../../src/linux/iproute.ts";
 import type { KernelMonitor } from "../../src/linux/monitor.ts";
 import type { Nft } from "../../src/linux/nft.ts";
 import type { Sysctl } from "../../src/linux/sysctl.ts";
@@ -48,6 +55,24 @@ const RULES: readonly Rule[] = [
     protocol: PROTOCOL,
   },
   { family: "inet6", priority: 500, from: "2001:db8:1::2", table: 900, protocol: PROTOCOL },
+  {
+    family: "inet",
+    priority: 505,
+    fwmark: { value: 0, mask: 0x10 },
+    iif: "wan0",
+    action: "blackhole",
+    protocol: PROTOCOL,
+  },
+  {
+    family: "inet6",
+    priority: 505,
+    from: "2001:db8:1::2",
+    iif: "lo",
+    protocolNumber: IPPROTO_TCP,
+    sourcePorts: { first: 1024, last: 32_767 },
+    action: "blackhole",
+    protocol: PROTOCOL,
+  },
 ];
 const ROUTES: readonly Route[] = [
   ROUTE,

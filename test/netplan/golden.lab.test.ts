@@ -43,7 +43,7 @@ async function readBack(desired: DesiredState): Promise<DesiredState> {
     routes: (await ip.routes()).filter(({ protocol }) => protocol === PROTOCOL),
     mptcpLimits: desired.mptcpLimits,
     sysctls: desired.sysctls.map((wish) => {
-      const value = sysctl.get(wish.key) ?? "absent";
+      const value = (sysctl.get(wish.key) ?? "absent").replaceAll("\t", " ");
       return "value" in wish
         ? { key: wish.key, value }
         : { key: wish.key, lastAtLeast: Number(value.split(/\s+/).at(-1)) };

@@ -10,7 +10,7 @@ import { createNft } from "../../src/linux/nft.ts";
 import type { Connection, Listener } from "../../src/linux/sockets.ts";
 import { createSysctl } from "../../src/linux/sysctl.ts";
 import type { RouterIntent } from "../../src/netplan/model.ts";
-import { TABLE_NAME } from "../../src/netplan/own.ts";
+import { PRIORITY, TABLE_NAME } from "../../src/netplan/own.ts";
 import { planRouter } from "../../src/netplan/plan.ts";
 import { NEGATIVE_SETS } from "../../src/netplan/ruleset.ts";
 import { kernelStateOf, type KernelState } from "../linux/kernelstate-namespace.ts";
@@ -55,6 +55,16 @@ async function install(intent: RouterIntent): Promise<void> {
   ];
   expect(await tool.run(changes)).toEqual([]);
   await createNft(router.exec, TABLE_NAME).replace(plan.nft ?? "");
+}
+
+/** What keeps packets in while the table is gone. */
+async function removeGuards(): Promise<void> {
+  const tool = createIpRoute(router.exec);
+  const guards = (await tool.rules()).filter(({ priority }) => priority === PRIORITY.unseen);
+  expect(guards).toHaveLength(4);
+  expect(await tool.run(guards.map((value): IpChange => ({ object: "rule", verb: "del", value })))).toEqual(
+    [],
+  );
 }
 
 /** Answers every byte with the same byte. */
@@ -190,8 +200,10 @@ describe.each(FAMILIES)("the router's table, %s", (family) => {
     await echo(client, "::", PORT, false);
     const inside = family === "inet" ? "192.168.1.2" : "2001:db8:100::2";
     await expect(connect(inside, target, SILENCE_MS)).rejects.toMatchObject({ code: "ETIMEDOUT" });
-    // It is the table that keeps it out, and nothing else.
+    // Without the table nothing passes at all.
     await createNft(router.exec, TABLE_NAME).remove();
+    await expect(connect(inside, target, SILENCE_MS)).rejects.toMatchObject({ code: "ETIMEDOUT" });
+    await removeGuards();
     await roundTrip(await connect(inside, target));
   });
 

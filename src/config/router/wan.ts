@@ -65,6 +65,12 @@ export const wan = z.strictObject({
   gateway: ipAddress
     .optional()
     .describe("The next hop on this uplink; without it, the one of the device's default route"),
+  weight: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe("Share of the connections that go out directly, beside the other active WANs' weights"),
   mtu: z.int().min(MTU.min).max(MTU.max).optional().describe("Largest packet on the device, in bytes"),
   ttl: z
     .int()

@@ -134,9 +134,14 @@ export class FakeIpRoute implements IpRoute {
   }
 
   #putRoute(route: Route, replace: boolean): string | undefined {
-    const link = this.#links.find(({ name }) => name === route.device);
-    if (link === undefined) return "ip-no-device";
-    if (!link.up || !isOnLink(route, link) || !this.#isLocal(route.source)) return "ip-unreachable";
+    for (const hop of route.nextHops ?? [route]) {
+      const link = this.#links.find(({ name }) => name === hop.device);
+      if (link === undefined) return "ip-no-device";
+      if (!link.up || !isOnLink(hop, link)) return "ip-unreachable";
+      // "Device only routes can not be added for IPv6 using the multipath API."
+      if (route.nextHops && route.family === "inet6" && hop.gateway === undefined) return "ip-refused";
+    }
+    if (!this.#isLocal(route.source)) return "ip-unreachable";
     const key = ({ family, table, destination, metric }: Route) => [family, table, destination, metric];
     const at = this.#routes.findIndex((other) => isDeepStrictEqual(key(other), key(route)));
     if (at === -1) this.#routes.push(route);
@@ -156,7 +161,7 @@ export class FakeIpRoute implements IpRoute {
   #delRoute(wanted: Route): string | undefined {
     const given = Object.entries(wanted).filter(([name]) => name !== "initcwnd");
     const at = this.#routes.findIndex((route) =>
-      given.every(([name, value]) => route[name as keyof Route] === value),
+      given.every(([name, value]) => isDeepStrictEqual(route[name as keyof Route], value)),
     );
     if (at === -1) return "ip-missing";
     this.#routes.splice(at, 1);
@@ -170,7 +175,7 @@ export class FakeIpRoute implements IpRoute {
   }
 }
 
-function isOnLink({ gateway, onlink }: Route, link: Link): boolean {
+function isOnLink({ gateway, onlink }: Pick<Route, "gateway" | "onlink">, link: Link): boolean {
   if (gateway === undefined || onlink === true) return true;
   const parsed = ipaddr.parse(gateway);
   if (parsed.range() === "linkLocal") return true;

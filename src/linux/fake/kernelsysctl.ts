@@ -25,6 +25,9 @@ const SETTINGS: Readonly<Record<string, Kind>> = {
   "net/ipv4/tcp_base_mss": number("1024"),
   "net/ipv4/tcp_notsent_lowat": number(String(UINT_MAX), 0, UINT_MAX),
   "net/ipv4/tcp_rmem": number("4096\t131072\t6291456", 1),
+  "net/ipv4/ip_local_port_range": number("32768\t60999", 1, 65_535),
+  "net/ipv4/fib_multipath_hash_policy": number("0", 0, 3),
+  "net/ipv6/fib_multipath_hash_policy": number("0", 0, 3),
   "net/ipv4/tcp_wmem": number("4096\t16384\t4194304", 1),
 };
 
@@ -34,6 +37,7 @@ const DEVICE_SETTINGS: Readonly<Record<string, Kind>> = {
   "link/DEVICE/mtu": number("1500", 68, 65_535),
   "offload/DEVICE/gro": { initial: "on", words: ["on", "off"] },
   "net/ipv4/conf/DEVICE/forwarding": number("0"),
+  "net/ipv4/conf/DEVICE/src_valid_mark": number("0"),
   "net/ipv4/conf/DEVICE/rp_filter": number("0"),
   "net/ipv4/conf/DEVICE/ignore_routes_with_linkdown": number("0"),
   "net/ipv4/conf/DEVICE/promote_secondaries": number("0"),
