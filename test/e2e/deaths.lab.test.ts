@@ -68,6 +68,7 @@ it("a WAN that dies in silence is down, and the kernel forgets what was masquera
     local: { address: USER, port: 0 },
     onDatagram: () => undefined,
   });
+  await site.pair.until("router", ({ wans }) => wans[0]?.state.name === "up");
   try {
     // Half of them go by the fibre.
     for (let port = 9; port < 9 + DATAGRAMS; port++)
