@@ -42,6 +42,7 @@ export const sampleStatus: StatusReport = {
       lossPerMille: 0,
       addresses: ["192.168.1.2"],
       gateways: ["192.168.1.1"],
+      quota: null,
       traffic: traffic(94.8, 2),
     },
     {
@@ -55,6 +56,7 @@ export const sampleStatus: StatusReport = {
       lossPerMille: 4,
       addresses: ["10.64.3.7", "2001:db8:7::2"],
       gateways: ["10.64.3.1"],
+      quota: null,
       traffic: traffic(46.2, 1),
     },
     {
@@ -68,6 +70,7 @@ export const sampleStatus: StatusReport = {
       lossPerMille: null,
       addresses: [],
       gateways: [],
+      quota: null,
       traffic: traffic(0, 0),
     },
   ],

@@ -36,10 +36,25 @@ export const subflowSchema = z.object({
   traffic: trafficSchema,
 });
 
+/** How far the quota of a WAN is used. */
+export const wanQuotaSchema = z.object({
+  /** Local day on which its month began, "2026-11-01"; null while the clock is not set. */
+  since: z.string().nullable(),
+  bytes: directions,
+  /** In bytes; null where there is none. */
+  limits: z.object({ down: count.nullable(), up: count.nullable(), total: count.nullable() }),
+  /** Of the limit that is nearest. */
+  perMille: count,
+  state: z.enum(["room", "near", "used-up"]),
+  /** What happens when it is used up. */
+  action: z.enum(["warn", "backup", "off"]),
+});
+
 /** An uplink of the router. A server has none. */
 export const wanSchema = z.object({
   name: z.string(),
   device: z.string(),
+  /** The one it has now: what is used up may have made a backup of it. */
   role: z.enum(["active", "backup", "off"]),
   state: stateOf(WAN_STATES),
   /** Why it is in this state, for people, in words and figures: "no carrier", "667 per mille lost (171 of 256 probes)". */
@@ -52,6 +67,7 @@ export const wanSchema = z.object({
   /** At most one per family, as a rule. */
   addresses: z.array(z.string()),
   gateways: z.array(z.string()),
+  quota: wanQuotaSchema.nullable(),
   traffic: trafficSchema,
 });
 
@@ -146,6 +162,7 @@ export const statusSchema = z.object({
 
 export type Traffic = z.infer<typeof trafficSchema>;
 export type SubflowStatus = z.infer<typeof subflowSchema>;
+export type WanQuota = z.infer<typeof wanQuotaSchema>;
 export type WanStatus = z.infer<typeof wanSchema>;
 export type CarrierStatus = z.infer<typeof carrierSchema>;
 export type SessionStatus = z.infer<typeof sessionSchema>;

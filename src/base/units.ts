@@ -78,3 +78,15 @@ export function formatRate(bitsPerSecond: number): string {
   }
   return `${Math.round(bitsPerSecond)} bit/s`;
 }
+
+/** Bytes as people read them, in powers of 1024: "1.5 MiB". */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}

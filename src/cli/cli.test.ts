@@ -10,7 +10,8 @@ import { SennitError } from "../base/errors.ts";
 import { MemoryLog } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { COMMANDS, main } from "./main.ts";
-import { formatAge, formatBytes, table } from "./output.ts";
+import { formatBytes } from "../base/units.ts";
+import { formatAge, table } from "./output.ts";
 import { reportsOf } from "./status.ts";
 import { renderStatus } from "./status-view.ts";
 

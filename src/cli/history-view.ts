@@ -1,6 +1,6 @@
 import type { HistoryReport, HistorySample } from "../api/history.ts";
-import { formatRate } from "../base/units.ts";
-import { formatAge, formatBytes, table } from "./output.ts";
+import { formatBytes, formatRate } from "../base/units.ts";
+import { formatAge, table } from "./output.ts";
 
 const BARS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /** What names and figures take of a line, and the width that a curve is worth drawing in. */

@@ -1,6 +1,6 @@
-import { formatRate } from "../base/units.ts";
+import { formatBytes, formatRate } from "../base/units.ts";
 import type { LabStatus } from "../lab/status.ts";
-import { formatBytes, paint, table, type Align } from "./output.ts";
+import { paint, table, type Align } from "./output.ts";
 
 type Direction = LabStatus["links"][number]["up"];
 

@@ -16,18 +16,6 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Bytes as people read them, in powers of 1024: "1.5 MiB". */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
 /** The two largest units of a time span: "3 d 4 h", "5 min 2 s", "8 s". */
 export function formatAge(ms: number): string {
   const seconds = Math.floor(ms / 1000);

@@ -6,20 +6,22 @@ import type {
   Traffic,
   WanStatus,
 } from "../api/status.ts";
-import { formatRate } from "../base/units.ts";
-import { formatAge, formatBytes, paint, table, type Align } from "./output.ts";
+import { formatBytes, formatRate } from "../base/units.ts";
+import { formatAge, paint, table, type Align } from "./output.ts";
 
 const TRAFFIC = ["down", "up", "total down", "total up"];
 const WANS = ["WAN", "device", "role", "state", "address", ...TRAFFIC, "why"];
+const QUOTAS = ["quota of", "since", "down", "up", "of", "used", "state", "then"];
 const CARRIERS = ["carrier", "transport", "state", "flows", "queued", "subflows", ...TRAFFIC];
 const SUBFLOWS = ["subflow of", "WAN", "local", "remote", "RTT", ...TRAFFIC];
-const NUMBERS = new Set(["flows", "queued", "subflows", "RTT", ...TRAFFIC]);
+const NUMBERS = new Set(["flows", "down", "up", "used", "queued", "subflows", "RTT", ...TRAFFIC]);
 
 /** A status as a person reads it: the whole first, then a table for each kind of part. */
 export function renderStatus(report: StatusReport): string[] {
   return [
     ...summary(report),
     ...section(WANS, report.wans.map(wanRow)),
+    ...section(QUOTAS, report.wans.flatMap(quotaRow)),
     ...section(CARRIERS, report.carriers.map(carrierRow)),
     ...section(SUBFLOWS, report.subflows.map(subflowRow)),
     ...problems(report),
@@ -104,6 +106,27 @@ function wanRow({ name, device, role, state, reason, addresses, traffic }: WanSt
     addresses.join(" ") || "-",
     ...trafficCells(traffic),
     reason,
+  ];
+}
+
+function quotaRow({ name, quota }: WanStatus): string[][] {
+  if (quota === null) return [];
+  const { since, bytes, limits, perMille, state, action } = quota;
+  const all = { received: limits.down, sent: limits.up, "in all": limits.total };
+  const of = Object.entries(all).flatMap(([what, limit]) =>
+    limit === null ? [] : `${formatBytes(limit)} ${what}`,
+  );
+  return [
+    [
+      name,
+      since ?? "-",
+      formatBytes(bytes.down),
+      formatBytes(bytes.up),
+      of.join(", "),
+      `${(perMille / 10).toFixed(1)} %`,
+      state === "room" ? paint("green", state) : paint("yellow", state),
+      action,
+    ],
   ];
 }
 

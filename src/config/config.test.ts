@@ -98,7 +98,7 @@ relay:
 `;
     expect(() => parseRouterConfig(text, "router.yaml")).toThrow(
       `router.yaml: 3 problems
-  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, weight, mtu, ttl, mac, offloads or check
+  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, weight, mtu, ttl, mac, offloads, check or quota
   line 6, wans.fibre.interface: found "up"; allowed is the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"
   line 8, relay.carriers: found 100; allowed is a whole number from 1 to 64`,
     );

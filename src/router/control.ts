@@ -19,12 +19,15 @@ import { Rates } from "../control/rates.ts";
 import type { Preview } from "../control/reconciler.ts";
 import { deviceCounters } from "../linux/counters.ts";
 import { renderDnsmasq } from "../linux/dnsmasq.ts";
+import type { Link } from "../linux/iproute.ts";
 import { driverOf } from "../linux/ethtool.ts";
+import { namespaceIdentity } from "../linux/identity.ts";
 import type { KernelMonitor } from "../linux/monitor.ts";
 import type { Step } from "../netplan/diff.ts";
 import type { DesiredState, Observations, RouterIntent } from "../netplan/model.ts";
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
+import { UsageFile } from "../store/usagefile.ts";
 import { isOut, type WanState, type WanStateName } from "../wan/supervisor.ts";
 import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
@@ -38,6 +41,7 @@ import { lossReports } from "./losses.ts";
 import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
+import { Metering, type QuotaEffect } from "./metering.ts";
 import { openRecorder, type Recorder } from "./recorder.ts";
 import { troublesOf } from "./troubles.ts";
 import { wanOfAddress, wanStatus } from "./wans.ts";
@@ -93,6 +97,7 @@ export class RouterControl {
   readonly #addressing: Addressing;
   readonly #lan: LanService;
   readonly #recorder: Recorder;
+  readonly #metering: Metering;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
   /** Whether kernel and data process are to stay as they are at the end. */
@@ -135,6 +140,18 @@ export class RouterControl {
       log,
     });
     this.#recorder = openRecorder(config, clock, log);
+    this.#metering = new Metering({
+      config,
+      file: new UsageFile(config.directories.state),
+      identity: namespaceIdentity(),
+      deviceOf: (wan) => this.#deviceOf(wan),
+      counters: deviceCounters,
+      clock,
+      wallClock: Date.now,
+      log,
+      emit: (event) => this.#recorder.note(event),
+      onChange: () => this.#onQuotaChange(),
+    });
     this.#wans = new WanSupervisor({
       limits: withLimits(config.thresholds),
       clock,
@@ -191,6 +208,9 @@ export class RouterControl {
       this.#serveLan();
       // First: a data process that runs already must keep the rules that lead to it.
       await this.#data.start();
+      // Before the first plan: what is used up is not used again by a restart.
+      this.#closer.add("quotas", () => this.#metering.stop());
+      this.#metering.start();
       this.#ready = true;
       await this.#adjuster.adjust();
       this.#superviseWans();
@@ -247,6 +267,7 @@ export class RouterControl {
     const report = this.#report;
     const figures = {
       stateOf: (wan: string) => this.#wans.of(wan),
+      quotaOf: (wan: string) => this.#metering.of(wan),
       ways: report?.ways ?? [],
       counters: this.#counters,
       rates: this.#rates,
@@ -261,6 +282,7 @@ export class RouterControl {
       ...troubles,
       ...bondingProblems(report),
       ...this.#recorder.problems,
+      ...this.#metering.problems,
     ];
     return {
       role: "router",
@@ -296,7 +318,8 @@ export class RouterControl {
     const links = this.#observed?.links ?? [];
     const found = this.#addressing.facts(config, links);
     const stateOf = (wan: string): WanState => this.#wans.of(wan);
-    return routerIntent(config, { ports: this.#ports, serverAddresses, stateOf, ...found });
+    const quotaEffectOf = (wan: string): QuotaEffect => this.#metering.effectOf(wan);
+    return routerIntent(config, { ports: this.#ports, serverAddresses, stateOf, quotaEffectOf, ...found });
   }
 
   /** The ways that can carry now. */
@@ -336,9 +359,21 @@ export class RouterControl {
 
   /** Of the kernel's state only the way of new direct connections follows: nothing that carriers need waits for it. */
   #onWanChange(changes: readonly WanChange[]): void {
-    for (const { addresses, now } of changes) if (isOut(now.name)) void this.#forget(addresses);
+    for (const { addresses, now } of changes)
+      if (isOut(now.name) || now.name === "over-quota") void this.#forget(addresses);
     this.#adjustSoon();
     // Nobody is told of ways before the kernel leads there.
+    if (this.#adjusted) this.#instruct();
+  }
+
+  #deviceOf(wan: string): Link | undefined {
+    const { devices } = this.#addressing.facts(this.#deps.config, this.#observed?.links ?? []);
+    return this.#observed?.links.find(({ name }) => name === devices.get(wan));
+  }
+
+  #onQuotaChange(): void {
+    this.#superviseWans();
+    this.#adjustSoon();
     if (this.#adjusted) this.#instruct();
   }
 
@@ -369,7 +404,14 @@ export class RouterControl {
     if (observed === undefined || !this.#ready) return;
     const intent = this.#intent();
     this.#evidence.update({ intent, observed, rates });
-    this.#wans.look({ intent, observed, report, rates, evidenceOf: (wan) => this.#evidence.of(wan) });
+    this.#wans.look({
+      intent,
+      observed,
+      report,
+      rates,
+      evidenceOf: (wan) => this.#evidence.of(wan),
+      spentOf: (wan) => this.#metering.spent(wan),
+    });
   }
 
   #instruct(): void {
@@ -397,6 +439,7 @@ export class RouterControl {
   #count(): void {
     this.#counters = deviceCounters();
     this.#rates.update(this.#deps.clock.now(), this.#counters);
+    this.#metering.look();
     this.#superviseWans();
     // States age from when they were first seen: do not wait until somebody asks.
     this.#recorder.look(this.status().wans);

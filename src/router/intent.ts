@@ -3,6 +3,7 @@ import type { DataReport } from "../control/messages.ts";
 import type { RouterIntent } from "../netplan/model.ts";
 import type { WanLease } from "../store/wanleases.ts";
 import { carriesDirectly, type WanState } from "../wan/supervisor.ts";
+import type { QuotaEffect } from "./metering.ts";
 import { wanIntents } from "./wans.ts";
 
 export interface IntentFacts {
@@ -15,21 +16,25 @@ export interface IntentFacts {
   readonly leases: ReadonlyMap<string, WanLease>;
   /** Without it every WAN is believed to carry. */
   readonly stateOf?: (wan: string) => WanState;
+  /** Without it all WANs have room. */
+  readonly quotaEffectOf?: (wan: string) => QuotaEffect;
 }
 
 /** What a config wants of the kernel. */
 export function routerIntent(
   config: RouterConfig,
-  { ports, serverAddresses, devices, leases, stateOf }: IntentFacts,
+  { ports, serverAddresses, devices, leases, stateOf, quotaEffectOf }: IntentFacts,
 ): RouterIntent {
   // Addresses are for one device: of several, the config's rules want none.
   const [lanDevice = ""] = config.lan.interfaces;
   return {
     lan: config.lan.interfaces,
     lanAddresses: (config.lan.addresses ?? []).map((address) => ({ device: lanDevice, address })),
-    wans: wanIntents(config, devices, leases).map((wan) =>
-      stateOf !== undefined && !carriesDirectly(stateOf(wan.name)) ? { ...wan, carries: false } : wan,
-    ),
+    wans: wanIntents(config, devices, leases).map((wan) => ({
+      ...wan,
+      ...(wan.role === "active" && quotaEffectOf?.(wan.name) === "backup" && { role: "backup" }),
+      ...(stateOf !== undefined && !carriesDirectly(stateOf(wan.name)) && { carries: false }),
+    })),
     relayPorts: { inet: ports?.v4, inet6: ports?.v6 },
     serverAddresses,
     mptcp: config.mptcp,

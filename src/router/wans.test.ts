@@ -70,7 +70,13 @@ const ALL: Observations = {
 };
 
 const UP: WanState = { ...newWan(400), name: "up", reason: "round trip 16 ms" };
-const figures: WanFigures = { stateOf: () => UP, ways: [], counters: new Map(), rates: new Rates() };
+const figures: WanFigures = {
+  stateOf: () => UP,
+  quotaOf: () => null,
+  ways: [],
+  counters: new Map(),
+  rates: new Rates(),
+};
 
 const LTE: WayFigures = {
   health: "up",

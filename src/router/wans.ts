@@ -1,4 +1,4 @@
-import type { Traffic, WanStatus } from "../api/status.ts";
+import type { Traffic, WanQuota, WanStatus } from "../api/status.ts";
 import { directed } from "../api/trafficview.ts";
 import type { RouterConfig } from "../config/router.ts";
 import type { DataReport } from "../control/messages.ts";
@@ -49,6 +49,7 @@ export function wanIntents(
 /** What the status says of WANs, beside what is observed. */
 export interface WanFigures {
   readonly stateOf: (wan: string) => WanState;
+  readonly quotaOf: (wan: string) => WanQuota | null;
   readonly ways: DataReport["ways"];
   readonly counters: ReadonlyMap<string, DeviceCounter>;
   readonly rates: Rates;
@@ -58,7 +59,7 @@ export interface WanFigures {
 export function wanStatus(
   intent: RouterIntent,
   observed: Observations | undefined,
-  { stateOf, ways, counters, rates }: WanFigures,
+  { stateOf, quotaOf, ways, counters, rates }: WanFigures,
   now: number,
 ): WanStatus[] {
   const paths = observed === undefined ? [] : usablePaths(intent, observed).paths;
@@ -77,6 +78,7 @@ export function wanStatus(
       lossPerMille: way === undefined || way.loss.probes === 0 ? null : perMille(way.loss),
       addresses: mine.map(({ address }) => address.address),
       gateways: mine.flatMap(({ gateway }) => gateway ?? []),
+      quota: quotaOf(wan.name),
       traffic: deviceTraffic(wan.device, counters, rates),
     };
   });

@@ -28,6 +28,8 @@ export interface Knowledge {
   readonly rates: Rates;
   /** By WAN; without it, all there is comes from the session. */
   readonly evidenceOf?: (wan: string) => Evidence;
+  /** Why a WAN is to carry nothing more. */
+  readonly spentOf?: (wan: string) => string | undefined;
 }
 
 export interface WanSupervisorDeps {
@@ -68,7 +70,7 @@ export class WanSupervisor {
   }
 
   /** Draws the conclusions. To be called when anything may have changed; doing so too often does no harm. */
-  look({ intent, observed, report, rates, evidenceOf = () => ({}) }: Knowledge): void {
+  look({ intent, observed, report, rates, evidenceOf = () => ({}), spentOf }: Knowledge): void {
     const now = this.#deps.clock.now();
     this.#movement.look(now, report);
     const ways = new Map(report?.ways.map((way) => [way.way, way]));
@@ -86,6 +88,7 @@ export class WanSupervisor {
       const way = ways.get(wan.name);
       const sight: WanSight = {
         role: wan.role,
+        quota: spentOf?.(wan.name),
         trouble: deviceTrouble(wan, intent, observed),
         way,
         ...this.#movement.of(now, addresses),

@@ -41,6 +41,7 @@ interface Wan {
   role?: string;
   mtu?: number;
   check?: { kind?: string; targets: readonly string[] };
+  quota?: { total?: string };
 }
 
 interface Router {
@@ -80,6 +81,7 @@ function lawfulWan(wan: Wan, device: string): void {
   }
   if (wan.check !== undefined)
     wan.check.targets = wan.check.kind === "tcp" ? ["192.0.2.1:443"] : ["192.0.2.1", "2001:db8::1"];
+  if (wan.quota !== undefined) wan.quota.total = "1 TB";
   if (wan.addressing !== "static") delete wan.addresses;
   else wan.addresses = ["192.0.2.2/24", "2001:db8::2/64"];
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ipAddress, deviceAddress, deviceName, macAddress } from "../networkfields.ts";
 import { check } from "./check.ts";
+import { quota } from "./quota.ts";
 
 const role = z
   .enum(["active", "backup", "off"])
@@ -81,6 +82,7 @@ export const wan = z.strictObject({
   mac: macAddress.optional().describe("The address that the device is to have instead of its own"),
   offloads,
   check,
+  quota,
 });
 
 export type WanConfig = z.output<typeof wan>;

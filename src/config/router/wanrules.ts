@@ -3,6 +3,7 @@ import { z } from "zod";
 import { show, type Fault } from "../load.ts";
 import { parseDeviceAddress } from "../networkfields.ts";
 import { checkGlimpse, checkRules } from "./check.ts";
+import { quotaGlimpse, quotaRules } from "./quota.ts";
 
 /** RFC 8200, section 5: no IPv6 on a link that can't carry so much. */
 const IPV6_MIN_MTU = 1280;
@@ -20,6 +21,7 @@ const glimpse = z.object({
   gateway: z.string().optional().catch(undefined),
   mtu: z.number().optional().catch(undefined),
   check: checkGlimpse,
+  quota: quotaGlimpse,
 });
 type Glimpse = z.output<typeof glimpse>;
 
@@ -27,7 +29,12 @@ type Glimpse = z.output<typeof glimpse>;
 export function wanRules(value: unknown, path: readonly PropertyKey[]): readonly Fault[] {
   const seen = glimpse.safeParse(value).data;
   if (seen === undefined) return [];
-  const faults = [...identityRules(seen), ...addressRules(seen), ...checkRules(seen.check)];
+  const faults = [
+    ...identityRules(seen),
+    ...addressRules(seen),
+    ...checkRules(seen.check),
+    ...quotaRules(seen.quota),
+  ];
   return faults.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
 }
 
