@@ -417,7 +417,9 @@ export class RouterControl {
   #instruct(): void {
     const { config, membership } = this.#deps;
     const stateOf = (wan: string): WanStateName => this.#wans.of(wan).name;
-    this.#data.configure(ordersOf({ config, membership, paths: this.#paths, stateOf, ports: this.#ports }));
+    const leavesOut = (wan: string): boolean => this.#wans.leavesOut(wan);
+    const [paths, ports] = [this.#paths, this.#ports];
+    this.#data.configure(ordersOf({ config, membership, paths, stateOf, leavesOut, ports }));
   }
 
   /** Settles when the kernel leads to where this process takes connections in. */

@@ -12,16 +12,25 @@ export interface OrdersBasis {
   /** The WANs that can carry as far as the kernel is concerned. */
   readonly paths: readonly WanPath[];
   readonly stateOf: (wan: string) => WanStateName;
+  /** Whether a WAN is not to be used while there are others. */
+  readonly leavesOut: (wan: string) => boolean;
   readonly ports: DataReport["intercepting"];
 }
 
 /** What the data process is to do. */
-export function ordersOf({ config, membership, paths, stateOf, ports }: OrdersBasis): RouterOrders {
+export function ordersOf({
+  config,
+  membership,
+  paths,
+  stateOf,
+  leavesOut,
+  ports,
+}: OrdersBasis): RouterOrders {
   return {
     role: "router",
     ...membership,
     endpoints: [...membership.endpoints],
-    ways: waysOf(paths, stateOf),
+    ways: waysOf(paths, stateOf, leavesOut),
     workers: config.relay.workers ?? usualWorkers(availableParallelism()),
     carriers: config.relay.carriers,
     maxCarriers: config.relay.maxCarriers,
@@ -32,15 +41,19 @@ export function ordersOf({ config, membership, paths, stateOf, ports }: OrdersBa
 
 /**
  * The ways out, those that are to be dialled first in front. One that is down stays among them: the data process alone
- * finds out that it is back. One that is paused stays as a backup, so that it is there at once when the others go.
+ * finds out that it is back. One that is left out stays as a backup, so that it is there at once when the others go.
  */
-function waysOf(paths: readonly WanPath[], stateOf: OrdersBasis["stateOf"]): RouterOrders["ways"] {
+function waysOf(
+  paths: readonly WanPath[],
+  stateOf: OrdersBasis["stateOf"],
+  leavesOut: OrdersBasis["leavesOut"],
+): RouterOrders["ways"] {
   const ways = paths
     .filter(({ wan }) => stateOf(wan.name) !== "over-quota")
     .map(({ wan, address, twin }) => ({
       name: wan.name,
       localAddress: address.address,
-      backup: wan.role === "backup" || stateOf(wan.name) === "paused",
+      backup: wan.role === "backup" || leavesOut(wan.name),
       ...(twin && { device: wan.device }),
     }));
   return ways.toSorted((a, b) => Number(a.backup) - Number(b.backup));

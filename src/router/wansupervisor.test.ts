@@ -117,3 +117,24 @@ test("forgets WANs that are not in the config any more", () => {
   wans.look({ intent: { ...intent, wans: [] }, observed, report: undefined, rates: new Rates() });
   expect(wans.of("fibre").name).toBe("checking");
 });
+
+test("pauses a WAN without which all carry more, and has others used instead meanwhile", () => {
+  const slow = way("lte", { rttMs: 200, loss: { probes: 200, lost: 20 } });
+  const plane = new FakePlane();
+  plane.flows = 1;
+  const sessions = plane.report().sessions.map((session) => ({ ...session, bulk: 1 }));
+  let bytesIn = 0;
+  let told = 0;
+  for (let second = 0; second < 130; second++) {
+    bytesIn += (wans.leavesOut("lte") ? 95e6 : 80e6) / 8;
+    look({ ...report(way("fibre"), slow), sessions, bytesIn });
+    told += changes.splice(0).length;
+    clock.advance(1000);
+  }
+  expect(wans.of("lte")).toMatchObject({
+    name: "paused",
+    reason: "with it, all together carry 15.0 Mbit/s less",
+  });
+  expect([wans.leavesOut("lte"), wans.leavesOut("fibre")]).toEqual([true, false]);
+  expect(told).toBe(4);
+});

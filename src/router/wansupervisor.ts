@@ -4,12 +4,14 @@ import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
 import { heardSinceCut } from "../wan/life.ts";
-import { carriesDirectly, isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
+import { carries, carriesDirectly, isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
 import type { Thresholds } from "../wan/thresholds.ts";
 import type { WanSight } from "../wan/wansight.ts";
+import type { WorthSight } from "../wan/worth.ts";
 import type { Evidence } from "./evidence.ts";
 import { Movement } from "./movement.ts";
 import { deviceTrouble } from "./wans.ts";
+import { WorthWatch } from "./worthwatch.ts";
 
 /** A WAN that has come into another state, or is or is no longer of use to what goes out directly. */
 export interface WanChange {
@@ -38,6 +40,7 @@ export interface WanSupervisorDeps {
   readonly log: Log;
   /** Asks the data process for a report out of turn. */
   readonly ask: () => void;
+  /** Also with no change of a state where another WAN is to be left out than before. */
   readonly onChange: (changes: readonly WanChange[]) => void;
 }
 
@@ -52,6 +55,7 @@ export class WanSupervisor {
   readonly #movement = new Movement();
   /** WANs over which the server is heard. */
   #heard: ReadonlySet<string> = new Set();
+  readonly #worth = new WorthWatch();
   #cancel: (() => void) | undefined;
   #asked = 0;
 
@@ -62,6 +66,11 @@ export class WanSupervisor {
   /** In which state a WAN is; `checking` for one that nobody has looked at. */
   of(wan: string): WanState {
     return this.#states.get(wan) ?? newWan(this.#deps.clock.now());
+  }
+
+  /** Whether it is not to be used while there are others: it costs more than it brings, or that is being tried out. */
+  leavesOut(wan: string): boolean {
+    return this.#worth.leavesOut(wan);
   }
 
   /** Whether the session does not say that it is alive. */
@@ -80,6 +89,7 @@ export class WanSupervisor {
     );
     this.#heard = new Set(heard.map(({ way }) => way));
     const changes: WanChange[] = [];
+    const company: WorthSight["wans"][number][] = [];
     let disputed = false;
     for (const wan of intent.wans) {
       const rate = rates.of(wan.device);
@@ -94,12 +104,20 @@ export class WanSupervisor {
         ...this.#movement.of(now, addresses),
         rate: Math.max(rate.in, rate.out),
         ...evidenceOf(wan.name),
+        cost: this.#worth.costOf(wan.name),
         cutMs,
         heardElsewhere: intent.wans.some((other) => other !== wan && this.#heard.has(other.name)),
       };
       const before = this.of(wan.name);
       const state = superviseWan(before, sight, now, this.#deps.limits);
       this.#states.set(wan.name, state);
+      if (wan.role === "active" && (carries(state.name) || state.name === "paused"))
+        company.push({
+          name: wan.name,
+          rate: rate.in + rate.out,
+          rttMs: sight.rttMs ?? way?.rttMs ?? undefined,
+          degraded: state.name === "degraded",
+        });
       if (state.name !== before.name || carriesDirectly(state) !== carriesDirectly(before))
         changes.push({ wan: wan.name, addresses, before, now: state });
       const isLosing = !state.lossy.on && state.lossy.otherwiseSince !== undefined;
@@ -108,7 +126,8 @@ export class WanSupervisor {
     for (const name of this.#states.keys())
       if (!intent.wans.some((wan) => wan.name === name)) this.#states.delete(name);
     this.#settle(disputed);
-    if (changes.length > 0) this.#tell(changes);
+    const other = report !== undefined && this.#worth.look(now, report, company);
+    if (changes.length > 0 || other) this.#tell(changes);
   }
 
   stop(): void {
