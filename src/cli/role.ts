@@ -6,7 +6,9 @@ import { SennitError } from "../base/errors.ts";
 import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Role } from "../config/fields.ts";
 import { stopDataProcesses } from "../control/datastarter.ts";
+import { endDhcpClients } from "../control/dhcpclient.ts";
 import { openKernel } from "../control/kernel.ts";
+import { endLanService } from "../control/lanservice.ts";
 import { lockNamespace } from "../control/lock.ts";
 import { selfArgv } from "../control/place.ts";
 import { privateDirectory } from "../store/private.ts";
@@ -85,12 +87,15 @@ interface CleanOptions {
 interface Cleaned {
   /** Data processes. */
   readonly stoppedData: number;
+  /** dnsmasq and DHCP clients. */
+  readonly stoppedHelpers: number;
   readonly changesTakenBack: number;
 }
 
-function cleanedLines({ stoppedData, changesTakenBack }: Cleaned): readonly string[] {
+function cleanedLines({ stoppedData, stoppedHelpers, changesTakenBack }: Cleaned): readonly string[] {
   return [
     ...(stoppedData > 0 ? [`stopped the data process${stoppedData > 1 ? "es" : ""}`] : []),
+    ...(stoppedHelpers > 0 ? [`stopped ${stoppedHelpers} of dnsmasq and udhcpc`] : []),
     changesTakenBack === 0
       ? "nothing was left in the kernel"
       : `took back ${changesTakenBack} changes in the kernel`,
@@ -107,6 +112,7 @@ async function clean(runDirectory: string, log: Log): Promise<Cleaned> {
   const unlock = await lockNamespace();
   try {
     const stoppedData = await stopDataProcesses(runDirectory, systemClock);
+    const stoppedHelpers = (await endLanService(runDirectory)) + (await endDhcpClients());
     const { done, errors } = await openKernel(runDirectory, log).reconciler.clean();
     const [first] = errors;
     if (first !== undefined) {
@@ -115,7 +121,7 @@ async function clean(runDirectory: string, log: Log): Promise<Cleaned> {
         cause: first,
       });
     }
-    return { stoppedData, changesTakenBack: done.length };
+    return { stoppedData, stoppedHelpers, changesTakenBack: done.length };
   } finally {
     unlock();
   }

@@ -2,8 +2,16 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { Lines } from "../base/lines.ts";
 import type { Log } from "../base/log.ts";
+import { endLeftovers } from "../linux/leftover.ts";
 import { start as startProgram, type Child, type StartOptions } from "../linux/process.ts";
-import { DHCP_EVENT_END, parseDhcpEvent, udhcpcArgv, udhcpcEnv, type DhcpEvent } from "../linux/udhcpc.ts";
+import {
+  DHCP_EVENT_END,
+  isUdhcpcOf,
+  parseDhcpEvent,
+  udhcpcArgv,
+  udhcpcEnv,
+  type DhcpEvent,
+} from "../linux/udhcpc.ts";
 
 export interface DhcpClientOptions {
   readonly device: string;
@@ -20,8 +28,8 @@ export interface DhcpClientOptions {
 const RESTART_MS = 1000;
 
 /**
- * udhcpc on one device, kept running. It ends with us, without giving its lease back: the address and its routes are
- * ours to keep, and the next client asks for the same.
+ * udhcpc on one device, kept running. It never gives its lease back: the address and its routes are ours to keep, and the next
+ * client asks for the same. When we are killed it goes on renewing, until the next control process starts another.
  */
 export class DhcpClient {
   readonly device: string;
@@ -43,14 +51,17 @@ export class DhcpClient {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelRestart?.();
+    this.#child?.ref();
     this.#child?.kill("SIGKILL");
     await this.#child?.exited;
   }
 
   async #run(): Promise<void> {
     const { device, before, onEvent, log, start = startProgram } = this.#options;
+    await endLeftovers(isUdhcpcOf(device));
+    if (this.#stopped) return;
     const child = await start(udhcpcArgv(device, before()), {
-      life: "tied",
+      life: "free",
       stdio: ["ignore", "pipe", "ignore"],
       env: udhcpcEnv(),
     });
@@ -76,3 +87,6 @@ export class DhcpClient {
     this.#cancelRestart = clock.after(RESTART_MS, () => this.start());
   }
 }
+
+/** Ends the clients of a control process that was killed; how many there were. */
+export const endDhcpClients = (): Promise<number> => endLeftovers(isUdhcpcOf());

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { dnsmasqArgv, parseDnsmasqLeases, type LanLease } from "../linux/dnsmasq.ts";
+import { dnsmasqArgv, isDnsmasqOf, parseDnsmasqLeases, type LanLease } from "../linux/dnsmasq.ts";
+import { endLeftovers } from "../linux/leftover.ts";
 import { start as startProgram, type Child, type StartOptions } from "../linux/process.ts";
 import { Lines } from "../base/lines.ts";
 
@@ -24,10 +25,15 @@ const MAX_RESTART_MS = 30_000;
 /** One that ran so long (ms) ran well. */
 const RAN_WELL_MS = 10_000;
 
-/** dnsmasq for the LAN, kept running with the config that is wanted. It ends with us. */
+/**
+ * dnsmasq for the LAN, kept running with the config that is wanted. When we are killed it goes on, for the LAN is to have
+ * names and addresses all the same; the next control process puts its own in its place.
+ */
 export class LanService {
   readonly #options: LanServiceOptions;
   #config: string | undefined;
+  /** Whether it was said what is wanted: before, one of an earlier control process is left as it is. */
+  #told = false;
   #child: Child | undefined;
   /** Starts and ends happen one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -59,7 +65,8 @@ export class LanService {
 
   /** Has it run with this config, or not at all; the same again changes nothing. */
   want(config: string | undefined): void {
-    if (config === this.#config || this.#stopped) return;
+    if ((this.#told && config === this.#config) || this.#stopped) return;
+    this.#told = true;
     this.#config = config;
     this.#delay = RESTART_MS;
     this.#inTurn(() => this.#restart());
@@ -79,18 +86,20 @@ export class LanService {
     this.#cancelRestart?.();
     const child = this.#child;
     this.#child = undefined;
+    child?.ref();
     child?.kill("SIGTERM");
     await child?.exited;
   }
 
   async #restart(): Promise<void> {
-    await this.#end();
-    if (this.#stopped || this.#config === undefined) return;
     const { runDirectory, clock, log, start = startProgram } = this.#options;
-    const file = join(runDirectory, "dnsmasq.conf");
+    const file = configFile(runDirectory);
+    await this.#end();
+    await endLanService(runDirectory);
+    if (this.#stopped || this.#config === undefined) return;
     writeFileSync(`${file}.new`, this.#config, { mode: 0o600 });
     renameSync(`${file}.new`, file);
-    const child = await start(dnsmasqArgv(file), { life: "tied", stdio: ["ignore", "ignore", "pipe"] });
+    const child = await start(dnsmasqArgv(file), { life: "free", stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     this.#startedAt = clock.now();
     this.#trouble = undefined;
@@ -118,3 +127,9 @@ export class LanService {
     this.#delay = Math.min(this.#delay * 2, MAX_RESTART_MS);
   }
 }
+
+const configFile = (runDirectory: string): string => join(runDirectory, "dnsmasq.conf");
+
+/** Ends the dnsmasq of a control process that was killed; how many there were. */
+export const endLanService = (runDirectory: string): Promise<number> =>
+  endLeftovers(isDnsmasqOf(configFile(runDirectory)));

@@ -99,6 +99,12 @@ export const dnsmasqArgv = (configFile: string): readonly [string, ...string[]] 
   "--pid-file",
 ];
 
+/** Whether it was started with that config file. */
+export const isDnsmasqOf =
+  (configFile: string) =>
+  (argv: readonly string[]): boolean =>
+    argv.join("\0") === dnsmasqArgv(configFile).join("\0");
+
 /** An address that a machine of the LAN has. */
 export interface LanLease {
   readonly address: string;

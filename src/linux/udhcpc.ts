@@ -32,6 +32,9 @@ const PAUSE_S = "3";
 /** How Debian's udhcpc is started on a device: in the foreground, asking for the address it had before, setting up nothing itself. */
 export function udhcpcArgv(device: string, before: string | undefined): readonly [string, ...string[]] {
   return [
+    // Without us nobody reads what it says, which must not end it: the lease is to be renewed until we are back.
+    "env",
+    "--ignore-signal=PIPE",
     "udhcpc",
     "-f",
     `-i${device}`,
@@ -44,6 +47,14 @@ export function udhcpcArgv(device: string, before: string | undefined): readonly
     ...(before === undefined ? [] : [`-r${before}`]),
   ];
 }
+
+/** Whether it was started here, on that device, or on any. */
+export const isUdhcpcOf =
+  (device?: string) =>
+  (argv: readonly string[]): boolean =>
+    argv[0] === "udhcpc" &&
+    argv.includes(`-s${EVENT_PROGRAM}`) &&
+    (device === undefined || argv.includes(`-i${device}`));
 
 /** Its environment, which the event program inherits: nothing of ours that the program need not know. */
 export const udhcpcEnv = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"] });

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import { leasesSchema } from "../../src/api/leases.ts";
+import { bonded } from "../../src/lab/pair.ts";
+import { processesIn } from "../../src/linux/usage.ts";
 import { download } from "./http.ts";
 import { openSite, WEB, type Site } from "./site.ts";
 import { until } from "./until.ts";
@@ -59,6 +62,12 @@ const dnsmasqPid = async (): Promise<number | undefined> => {
   return pid === undefined ? undefined : Number(pid);
 };
 
+/** The router's DHCP clients. */
+const udhcpcPids = async (): Promise<readonly number[]> =>
+  processesIn(site.lab.netns("router")).filter(
+    (pid) => readFileSync(`/proc/${pid}/comm`, "utf8") === "udhcpc\n",
+  );
+
 it("the LAN gets addresses, and names over whichever WAN is there", async () => {
   const offered = await site.lab.exec("user")(["udhcpc", "-fnqi", "lan", "-s", "/bin/true", "-t8", "-T1"]);
   expect(offered.stderr + offered.stdout).toMatch(/lease of 192\.168\.10\.1\d\d obtained/);
@@ -101,7 +110,35 @@ it("killed, dnsmasq is back within moments, and connections go on", async () => 
   expect(await flow).toEqual({ bytes: 10_000_000, sha256: expectedSha256(10_000_000, "on") });
 });
 
+it("with control killed the LAN has names and leases, the WANs renew theirs, and the next control has its own", async () => {
+  const pid = await dnsmasqPid();
+  await site.pair.kill("router");
+  expect(await ask("five.example.net")).toContain("203.0.113.7");
+  const offered = await site.lab.exec("user")(["udhcpc", "-fnqi", "lan", "-s", "/bin/true", "-t8", "-T1"]);
+  expect(offered.stderr + offered.stdout).toMatch(/lease of 192\.168\.10\.1\d\d obtained/);
+  // SIGUSR1 has a client renew its lease at once (udhcpc(8)).
+  const clients = await udhcpcPids();
+  expect(clients).toHaveLength(2);
+  for (const client of clients) process.kill(client, "SIGUSR1");
+  expect(await dnsmasqPid()).toBe(pid);
+  await site.pair.start("router");
+  await until(dnsmasqPid, (found) => found !== undefined && found !== pid, 10_000);
+  await site.pair.until("router", bonded);
+  expect(await ask("six.example.net")).toContain("203.0.113.7");
+  const now = await udhcpcPids();
+  expect(now).toHaveLength(2);
+  for (const client of clients) expect(now).not.toContain(client);
+});
+
+it("what a killed control left running is taken away by clean", async () => {
+  await site.pair.kill("router");
+  expect(await site.pair.sennit("router", ["router", "clean"])).toContain("stopped 3 of dnsmasq and udhcpc");
+  expect([await dnsmasqPid(), await udhcpcPids()]).toEqual([undefined, []]);
+});
+
 it("dnsmasq ends with the router", async () => {
+  await site.pair.start("router");
+  await until(dnsmasqPid, (found) => found !== undefined, 10_000);
   await site.pair.stop("router");
-  expect(await dnsmasqPid()).toBeUndefined();
+  expect([await dnsmasqPid(), await udhcpcPids()]).toEqual([undefined, []]);
 });
