@@ -354,7 +354,10 @@ export class RouterControl {
   }
 
   #tellLosses(steps: readonly Step[]): void {
-    for (const { code, text, fields } of lossReports(steps)) this.#deps.log.warn({ code, ...fields }, text);
+    for (const report of lossReports(steps)) {
+      this.#deps.log.warn({ code: report.code, ...report.fields }, report.text);
+      this.#recorder.note({ at: Date.now(), wan: null, ...report });
+    }
   }
 
   /** Of the kernel's state only the way of new direct connections follows: nothing that carriers need waits for it. */
