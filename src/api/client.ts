@@ -11,7 +11,14 @@ import {
   type ConfigVersion,
   type Plan,
 } from "./config.ts";
-import { historySchema, type HistoryQuery, type HistoryReport } from "./history.ts";
+import {
+  eventsSchema,
+  historySchema,
+  type EventsQuery,
+  type EventsReport,
+  type HistoryQuery,
+  type HistoryReport,
+} from "./history.ts";
 import { inviteSchema, type Invite, type InviteRequest } from "./invite.ts";
 import { leasesSchema, type LeasesReport } from "./leases.ts";
 import { problemSchema } from "./problem.ts";
@@ -62,6 +69,12 @@ export class Client {
   }: Omit<HistoryQuery, "wan"> & { readonly wan?: string | undefined }): Promise<HistoryReport> {
     const query = new URLSearchParams({ from: `${from}`, to: `${to}`, ...(wan !== undefined && { wan }) });
     return this.#slow(historySchema, "GET", `/v1/history?${query.toString()}`);
+  }
+
+  /** Of a router. */
+  events({ from, to, limit }: EventsQuery): Promise<EventsReport> {
+    const query = new URLSearchParams({ from: `${from}`, to: `${to}`, limit: `${limit}` });
+    return this.#slow(eventsSchema, "GET", `/v1/events?${query.toString()}`);
   }
 
   plan(): Promise<Plan> {

@@ -9,10 +9,15 @@ export const MAX_EVENTS = 1000;
 
 const time = z.coerce.number().int().nonnegative();
 
-/** Times are milliseconds since 1970, `from` included, `to` not. */
-export const historyQuerySchema = z
-  .strictObject({ from: time, to: time, wan: z.string().optional() })
-  .refine(({ from, to }) => from < to, { message: "ends before it begins" });
+/** `from` included, `to` not. */
+const span = { from: time, to: time };
+const inOrder = [
+  ({ from, to }: { readonly from: number; readonly to: number }) => from < to,
+  { message: "ends before it begins" },
+] as const;
+
+/** Times are milliseconds since 1970. */
+export const historyQuerySchema = z.strictObject({ ...span, wan: z.string().optional() }).refine(...inOrder);
 export type HistoryQuery = z.infer<typeof historyQuerySchema>;
 
 const figure = z.number().nonnegative();
@@ -46,18 +51,52 @@ export const historySchema = z.object({
 });
 export type HistoryReport = z.infer<typeof historySchema>;
 
+export const eventsQuerySchema = z
+  .strictObject({ ...span, limit: z.coerce.number().int().min(1).max(MAX_EVENTS).default(MAX_EVENTS) })
+  .refine(...inOrder);
+export type EventsQuery = z.infer<typeof eventsQuerySchema>;
+
+export const eventSchema = z.object({
+  /** Milliseconds since 1970, by the router's clock. */
+  at: z.number(),
+  /** Stable, for programs. */
+  code: z.string(),
+  severity: z.enum(["info", "warning", "critical"]),
+  /** The WAN it is about; null where it is about the whole router. */
+  wan: z.string().nullable(),
+  text: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+export type KeptEvent = z.infer<typeof eventSchema>;
+
+/** Oldest first. */
+export const eventsSchema = z.object({ events: z.array(eventSchema) });
+export type EventsReport = z.infer<typeof eventsSchema>;
+
 /** What a role remembers. */
 export interface HistoryService {
   history(query: HistoryQuery): HistoryReport;
+  eventsOf(query: EventsQuery): EventsReport;
 }
 
 export function addHistoryRoutes(api: Hono, service: HistoryService): void {
-  api.get("/v1/history", (context) => {
-    const query = historyQuerySchema.safeParse(context.req.query());
-    if (query.success) return context.json(service.history(query.data));
-    return asResponse({
-      ...problem(400, "query-invalid", "the query is not as it should be"),
-      errors: query.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
-    });
+  api.get("/v1/history", (context) =>
+    answer(context.req.query(), historyQuerySchema, (query) => service.history(query)),
+  );
+  api.get("/v1/events", (context) =>
+    answer(context.req.query(), eventsQuerySchema, (query) => service.eventsOf(query)),
+  );
+}
+
+function answer<S extends z.ZodType>(
+  asked: Record<string, string>,
+  schema: S,
+  give: (query: z.output<S>) => object,
+): Response {
+  const query = schema.safeParse(asked);
+  if (query.success) return Response.json(give(query.data));
+  return asResponse({
+    ...problem(400, "query-invalid", "the query is not as it should be"),
+    errors: query.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
   });
 }

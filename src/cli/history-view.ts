@@ -134,7 +134,7 @@ function milliseconds(samples: readonly HistorySample[], mean: Milliseconds, top
 }
 
 /** "2026-11-23 08:00:00" on this machine's clock. */
-function localTime(at: number): string {
+export function localTime(at: number): string {
   const date = new Date(at);
   const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

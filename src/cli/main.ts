@@ -43,6 +43,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./history.ts")).historyCommand(),
   },
   {
+    name: "events",
+    summary: "show what happened on the router",
+    load: async () => (await import("./events.ts")).eventsCommand(),
+  },
+  {
     name: "config",
     summary: "check config files, and go back to earlier ones",
     load: async () => (await import("./config.ts")).configCommand(),

@@ -56,6 +56,7 @@ describe("a right file", () => {
         events: 90 * 86_400_000,
         size: 64 * 1024 ** 2,
       },
+      notify: { hooks: [], webhooks: [], most: 10, period: 600_000 },
       relay: { carriers: 6, maxCarriers: 8, grace: 600_000, drain: 3_600_000, onFailure: "open" },
       directories: { state: "/var/lib/sennit/router", run: "/run/sennit/router" },
       log: { level: "info" },

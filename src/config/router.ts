@@ -5,6 +5,7 @@ import { mptcp } from "./mptcp.ts";
 import { history } from "./router/history.ts";
 import { lan } from "./router/lan.ts";
 import { lanRules } from "./router/lanrules.ts";
+import { notify } from "./router/notify.ts";
 import { thresholds } from "./router/thresholds.ts";
 import { wan } from "./router/wan.ts";
 import { wanRules } from "./router/wanrules.ts";
@@ -59,6 +60,7 @@ const schema = z.strictObject({
   mptcp,
   thresholds,
   history,
+  notify,
   directories: directories("router"),
   log,
 });

@@ -19,7 +19,12 @@ export interface PairOptions {
   /** Where routers find the server, HOST:PORT; or several such places. */
   readonly endpoint: string | readonly string[];
   /** What the router's file says of its LAN and WANs. */
-  readonly router: { readonly lan: object; readonly wans: object; readonly relay?: object };
+  readonly router: {
+    readonly lan: object;
+    readonly wans: object;
+    readonly relay?: object;
+    readonly notify?: object;
+  };
   readonly server?: object;
   /** How this program is started; like the one that runs unless told. */
   readonly argv?: (...args: readonly string[]) => readonly [string, ...string[]];

@@ -1,4 +1,4 @@
-import type { HistoryQuery, HistoryReport } from "../api/history.ts";
+import type { EventsQuery, EventsReport, HistoryQuery, HistoryReport } from "../api/history.ts";
 import type { LeasesReport } from "../api/leases.ts";
 import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
@@ -28,12 +28,12 @@ import type { DesiredState, Observations, RouterIntent } from "../netplan/model.
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
 import { UsageFile } from "../store/usagefile.ts";
-import { isOut, type WanState, type WanStateName } from "../wan/supervisor.ts";
+import { carries, isOut, type WanState, type WanStateName } from "../wan/supervisor.ts";
 import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
 import { bondingProblems } from "./bonding.ts";
-import { historyReport, stepFor } from "./historyreport.ts";
+import { Chronicle } from "./chronicle.ts";
 import { lanProblems, lanServices, leaseFile } from "./lan.ts";
 import { routerIntent } from "./intent.ts";
 import { EvidenceGatherer } from "./evidence.ts";
@@ -42,9 +42,9 @@ import type { Membership } from "./membership.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { Metering, type QuotaEffect } from "./metering.ts";
-import { openRecorder, type Recorder } from "./recorder.ts";
 import { troublesOf } from "./troubles.ts";
 import { wanOfAddress, wanStatus } from "./wans.ts";
+import { wanEvent } from "./wanevents.ts";
 import { type WanChange, WanSupervisor } from "./wansupervisor.ts";
 
 export interface RouterControlDeps {
@@ -96,7 +96,7 @@ export class RouterControl {
   readonly #evidence: EvidenceGatherer;
   readonly #addressing: Addressing;
   readonly #lan: LanService;
-  readonly #recorder: Recorder;
+  readonly #chronicle: Chronicle;
   readonly #metering: Metering;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
@@ -139,7 +139,7 @@ export class RouterControl {
       clock,
       log,
     });
-    this.#recorder = openRecorder(config, clock, log);
+    this.#chronicle = new Chronicle(config, clock, log);
     this.#metering = new Metering({
       config,
       file: new UsageFile(config.directories.state),
@@ -149,7 +149,7 @@ export class RouterControl {
       clock,
       wallClock: Date.now,
       log,
-      emit: (event) => this.#recorder.note(event),
+      emit: (event) => this.#chronicle.events.emit(event),
       onChange: () => this.#onQuotaChange(),
     });
     this.#wans = new WanSupervisor({
@@ -200,8 +200,8 @@ export class RouterControl {
       this.#closer.add("evidence", () => this.#evidence.stop());
       this.#closer.add("addresses", () => this.#addressing.stop());
       this.#closer.add("LAN services", () => this.#lan.stop());
-      this.#closer.add("history", () => this.#recorder.stop());
-      this.#recorder.start();
+      this.#closer.add("history", () => this.#chronicle.stop());
+      this.#chronicle.start();
       this.#addressing.start();
       this.#observed = await this.#observer.start();
       this.#addressing.look(this.#observed);
@@ -257,8 +257,12 @@ export class RouterControl {
 
   /** How the WANs fared. */
   history(query: HistoryQuery): HistoryReport {
-    const step = stepFor(query, Date.now(), this.#deps.config.history);
-    return historyReport(query, step, (...asked) => this.#recorder.samples(...asked));
+    return this.#chronicle.history(query);
+  }
+
+  /** What happened. */
+  eventsOf(query: EventsQuery): EventsReport {
+    return this.#chronicle.eventsOf(query);
   }
 
   status(): StatusReport {
@@ -281,7 +285,7 @@ export class RouterControl {
       ...this.#adjuster.problems,
       ...troubles,
       ...bondingProblems(report),
-      ...this.#recorder.problems,
+      ...this.#chronicle.problems,
       ...this.#metering.problems,
     ];
     return {
@@ -356,7 +360,7 @@ export class RouterControl {
   #tellLosses(steps: readonly Step[]): void {
     for (const report of lossReports(steps)) {
       this.#deps.log.warn({ code: report.code, ...report.fields }, report.text);
-      this.#recorder.note({ at: Date.now(), wan: null, ...report });
+      this.#chronicle.events.emit({ at: Date.now(), wan: null, ...report });
     }
   }
 
@@ -367,6 +371,8 @@ export class RouterControl {
     this.#adjustSoon();
     // Nobody is told of ways before the kernel leads there.
     if (this.#adjusted) this.#instruct();
+    const left = Object.keys(this.#deps.config.wans).some((wan) => carries(this.#wans.of(wan).name));
+    for (const change of changes) this.#chronicle.events.emit(wanEvent(change, left, Date.now()));
   }
 
   #deviceOf(wan: string): Link | undefined {
@@ -447,6 +453,6 @@ export class RouterControl {
     this.#metering.look();
     this.#superviseWans();
     // States age from when they were first seen: do not wait until somebody asks.
-    this.#recorder.look(this.status().wans);
+    this.#chronicle.look(this.status().wans);
   }
 }

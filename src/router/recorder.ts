@@ -132,11 +132,26 @@ export class Recorder {
 /** A counter that went back belongs to a device that is new. */
 const moved = (before: number, now: number): number => (now < before ? 0 : now - before);
 
-/** The recorder of a config, on its file in the state directory. */
-export function openRecorder({ directories, history }: RouterConfig, clock: Clock, log: Log): Recorder {
-  const onDamaged = (aside: string, why: string): void =>
-    log.error({ aside, why }, "the history was damaged: it stands aside, and a new one begins");
+/** The recorder of a config, on its file in the state directory; `emit` hears of what happens to that. */
+export function openRecorder(
+  { directories, history }: RouterConfig,
+  clock: Clock,
+  log: Log,
+  emit: (event: KeptEvent) => void,
+): Recorder {
   const path = join(directories.state, "history.db");
+  const onDamaged = (aside: string, why: string): void => {
+    const text = `the history was damaged: it stands at ${aside}, and a new one begins`;
+    log.error({ aside, why }, text);
+    emit({
+      at: Date.now(),
+      code: "history-damaged",
+      severity: "warning",
+      wan: null,
+      text,
+      fields: { aside, why },
+    });
+  };
   return new Recorder({
     history: new History({ path, retention: history, onDamaged }),
     clock,

@@ -48,6 +48,7 @@ function fakeRunner(config: RouterConfig): Runner {
     },
     upgrade: () => undefined,
     status: () => ({ ...sampleStatus, problems: [] }),
+    eventsOf: () => ({ events: [] }),
     history: ({ from, to }) => ({ stepMs: 1000, from, to, wans: [] }),
     leases: () => ({ wans: [], lan: [] }),
     preview: async () => ({ steps: [{ do: "nft-remove" }], errors: [], absent: [], table: "table" }),

@@ -68,7 +68,10 @@ export class RouterService implements ConfigService {
         status: () => this.status(),
         upgrade: () => this.#runner.upgrade(),
         leases: () => this.#runner.leases(),
-        history: { history: (query) => this.#runner.history(query) },
+        history: {
+          history: (query) => this.#runner.history(query),
+          eventsOf: (query) => this.#runner.eventsOf(query),
+        },
         config: this,
         log,
       });

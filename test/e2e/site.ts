@@ -33,6 +33,7 @@ export interface SiteOptions extends Partial<Pick<PairOptions, "server" | "endpo
   /** Of the router's config; those of `cascade` unless told. */
   readonly wans?: object;
   readonly lan?: object;
+  readonly notify?: object;
 }
 
 /** Builds the lab and joins router and server; none of the two runs yet. All of it is gone after `closer.close()`. */
@@ -57,6 +58,7 @@ export async function openPair(closer: Closer, lab: Lab, options: SiteOptions = 
     relay,
     wans = WANS,
     lan = { interfaces: ["lan"] },
+    notify,
     endpoint = `${SERVER.v4}:${PORT}`,
   } = options;
   const pair = await Pair.prepare(lab, {
@@ -65,6 +67,7 @@ export async function openPair(closer: Closer, lab: Lab, options: SiteOptions = 
       lan,
       wans,
       ...(relay !== undefined && { relay }),
+      ...(notify !== undefined && { notify }),
     },
     ...(server !== undefined && { server }),
     argv: sennitArgv,
