@@ -1,12 +1,14 @@
-/** Writes docs/config.md and docs/*.schema.json from what the schemas say about themselves. `node --run docs` runs it. */
+/** Writes docs/config.md, docs/*.schema.json and docs/findings.md from what schemas and registry say about themselves. `node --run docs` runs it. */
 import { writeFileSync } from "node:fs";
 import { allowedAt, describeSchema, type SchemaNode } from "../src/config/describe.ts";
 import { editorSchema } from "../src/config/role.ts";
 import type { Role } from "../src/config/fields.ts";
 import { routerConfigKind } from "../src/config/router.ts";
 import { serverConfigKind } from "../src/config/server.ts";
+import { findingsDocument } from "../src/doctor/document.ts";
 
 export const CONFIG_DOC = "docs/config.md";
+export const FINDINGS_DOC = "docs/findings.md";
 
 export const ROUTER_EXAMPLE = `version: 1
 lan:
@@ -98,5 +100,6 @@ export const schemaDocument = (role: Role): string => `${JSON.stringify(editorSc
 
 if (import.meta.main) {
   writeFileSync(CONFIG_DOC, configDocument());
+  writeFileSync(FINDINGS_DOC, findingsDocument());
   for (const role of ["router", "server"] as const) writeFileSync(schemaFile(role), schemaDocument(role));
 }

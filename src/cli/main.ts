@@ -33,6 +33,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./status.ts")).statusCommand(),
   },
   {
+    name: "doctor",
+    summary: "examine this machine: what is wrong, why, and what helps",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
+  },
+  {
     name: "leases",
     summary: "show the addresses given to the WANs and to the LAN",
     load: async () => (await import("./leases.ts")).leasesCommand(),
