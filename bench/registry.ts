@@ -5,6 +5,7 @@ import { bulk8, bulkDown, bulkUp } from "./ids/bulk.ts";
 import { busy } from "./ids/busy.ts";
 import { cpuPerGb } from "./ids/cpu.ts";
 import { firstByte } from "./ids/firstbyte.ts";
+import { heal } from "./ids/heal.ts";
 import { idle } from "./ids/idle.ts";
 import { idleFlows } from "./ids/idleflows.ts";
 import { flaps } from "./ids/flaps.ts";
@@ -37,6 +38,7 @@ export const BENCHES: readonly Bench[] = [
   outage,
   natReboot,
   flaps,
+  heal,
   lossy,
   busy,
   many,

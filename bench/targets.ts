@@ -27,6 +27,12 @@ export const TARGETS = {
   outage: { unit: "s", atMost: 0.5 },
   "nat-reboot": { unit: "s", atMost: 1 },
   flaps: { unit: "flows cut + bytes wrong", atMost: 0 },
+  heal: {
+    unit: "s",
+    atMost: 1,
+    worst: 1,
+    figures: { "flows cut": 0, "bytes wrong": 0, "left with a private source": 0, "not told of": 0 },
+  },
   many: { unit: "x the nearest bound", atMost: 1 },
   lossy: {
     unit: "states too many",

@@ -83,7 +83,7 @@ const isRunning = (role: "router" | "server"): Promise<boolean> =>
 it("comes up by itself when the server starts later than the router", async () => {
   router = await site.pair.start("router");
   await site.pair.until("router", ({ problems }) => problems.some(({ code }) => code === "no-carrier"));
-  expect(await seenAs()).toBe(PUBLIC.fibre);
+  expect(await seenAs()).toSatisfy(direct);
   server = await site.pair.start("server");
   await site.pair.until("router", bonded);
   expect(await seenAs()).toBe(SERVER.v4);
@@ -106,7 +106,7 @@ it.each([
   if (both) process.kill(data, "SIGKILL");
   await router.exited;
   // What is left of the rules leads nowhere, and so back to the routing table.
-  if (both) expect(await until(seenAs, direct, FAIL_OPEN_MS)).toBe(PUBLIC.fibre);
+  if (both) await until(seenAs, direct, FAIL_OPEN_MS);
   expect(await kernel.snapshot()).not.toBe(before);
   const said = await site.pair.sennit("router", ["router", "clean"]);
   expect(said).toMatch(/^took back \d+ changes in the kernel$/m);
@@ -149,7 +149,7 @@ it("sends new connections out directly while the data process is dead, and takes
   // Stopped, control cannot bring the data process back while we look.
   router.kill("SIGSTOP");
   process.kill(data, "SIGKILL");
-  expect(await until(seenAs, direct, FAIL_OPEN_MS)).toBe(PUBLIC.fibre);
+  await until(seenAs, direct, FAIL_OPEN_MS);
   router.kill("SIGCONT");
   await until(seenAs, bonding, 10_000);
   const { data: restarted } = await site.pair.until("router", bonded);
@@ -162,7 +162,7 @@ it("sends new connections out directly while the server is dead, and takes them 
   const data = await dataPid("server");
   server.kill("SIGKILL");
   process.kill(data, "SIGKILL");
-  expect(await until(seenAs, direct, FAIL_OPEN_MS)).toBe(PUBLIC.fibre);
+  await until(seenAs, direct, FAIL_OPEN_MS);
   await site.pair.until("router", ({ state }) => state.name === "down");
   await site.pair.start("server");
   await until(seenAs, bonding, 15_000);
