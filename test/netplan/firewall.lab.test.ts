@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import type { IpChange } from "../../src/linux/iproute.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
+import { createSysctl } from "../../src/linux/sysctl.ts";
 import { kernelSockets } from "../../src/linux/kernelsockets.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
 import type { Connection } from "../../src/linux/sockets.ts";
@@ -15,6 +16,7 @@ import { until } from "../e2e/until.ts";
 import { newReconciler, planNow } from "../control/router-under-test.ts";
 import { kernelStateOf, type KernelState } from "../linux/kernelstate-namespace.ts";
 import { ip, namespaces, veth } from "../linux/namespaces.ts";
+import { Scanner, type Probe } from "./scanner.ts";
 
 /*
  *   client 192.168.1.2 -- lan0 [router] wan0 10.1.0.2 -- target 198.51.100.1
@@ -272,3 +274,67 @@ describe.each(FAMILIES)("a WAN, %s", (family) => {
     expect(sources).toEqual([family === "inet" ? "10.2.0.2" : "2001:db8:2::2", ROUTER[family]]);
   });
 });
+
+/** The ports of services that LANs have: names, leases, clocks, discovery, administration, games. */
+const COMMON_UDP = [
+  53, 67, 68, 69, 123, 137, 138, 161, 162, 500, 514, 520, 546, 547, 1194, 1900, 3478, 4500, 5060, 5353, 51820,
+];
+const ALL_TCP: readonly Probe[] = Array.from({ length: 65_535 }, (_, index) => ({
+  protocol: "tcp",
+  port: index + 1,
+}));
+const SOME: readonly Probe[] = [
+  ...ALL_TCP.slice(0, 1024),
+  { protocol: "tcp", port: PORT },
+  ...COMMON_UDP.map((port): Probe => ({ protocol: "udp", port })),
+];
+const STRANGER = { inet: "10.99.0.1", inet6: "fd99::1" } as const;
+
+describe.each(FAMILIES)("a scan from a WAN, %s", (family) => {
+  it(
+    "of all TCP ports and the usual UDP ports finds nothing, of router and LAN, from any source",
+    { timeout: 60_000 },
+    async () => {
+      const scanner = new Scanner(netnsPath(target), "scan0");
+      closer.add("scanner", () => scanner.close());
+      const sysctl = createSysctl(netnsPath(target));
+      for (const key of ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"]) sysctl.set(key, "1");
+      await ip(`-n ${target} link set scan0 up`);
+      await ip(`-n ${target} route add 10.99.0.0/24 dev scan0`);
+      await ip(`-n ${target} -6 route add fd99::/64 dev scan0`);
+      await kernelStateOf(client).exec(["nft", "-f", "-"], { input: REACHED });
+      const from = STRANGER[family];
+      const own = family === "inet" ? "192.168.1.1" : "fd00:1::1";
+
+      // It would see: without Sennit every port answers, be it by a reset.
+      const open = (): Promise<number> => scanner.scan(from, ROUTER[family], SOME);
+      await expect.poll(open, { timeout: TIMEOUT_MS }).toBeGreaterThan(1000);
+      await apply();
+      const [tcp, udp] = [ALL_TCP, SOME.filter(({ protocol }) => protocol === "udp")];
+      expect(await scanner.scan(from, ROUTER[family], [...tcp, ...udp])).toBe(0);
+      const reachedBefore = await reached();
+      for (const source of [from, INSIDE[family], own])
+        for (const to of [ROUTER[family], own, INSIDE[family]])
+          if (source !== to)
+            expect([source, to, await scanner.scan(source, to, SOME)]).toEqual([source, to, 0]);
+      // What is answered to a LAN's address goes there.
+      expect(await reached()).toBe(reachedBefore);
+    },
+  );
+});
+
+/** What comes to a machine of the LAN. */
+const REACHED = `table inet reached {
+  chain everything {
+    type filter hook prerouting priority raw; policy accept;
+    meta l4proto { tcp, udp } counter
+    icmp type destination-unreachable counter
+    icmpv6 type destination-unreachable counter
+  }
+}
+`;
+
+async function reached(): Promise<number> {
+  const { stdout } = await kernelStateOf(client).exec(["nft", "list", "table", "inet", "reached"]);
+  return [...stdout.matchAll(/counter packets (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+}

@@ -1,0 +1,126 @@
+import { setImmediate } from "node:timers/promises";
+import ipaddr from "ipaddr.js";
+import { inNetns } from "../../src/linux/netns.ts";
+import { PacketMemory } from "../../src/linux/packetmemory.ts";
+import { openTunTap, type TunTap } from "../../src/linux/tuntap.ts";
+
+/** What is asked of a port: a TCP connection, or anything by a datagram. */
+export type Probe = { readonly protocol: "tcp" | "udp"; readonly port: number };
+
+/** linux/in.h */
+const IPPROTO = { tcp: 6, udp: 17 } as const;
+const SYN = 0x02;
+const SOURCE_PORT = 40_000;
+const PACKET_BYTES = 1500;
+/** The kernel takes in so many before somebody looks again (net.core.netdev_max_backlog is 1000). */
+const BURST = 200;
+/** Looks without anything new, after which nothing comes any more. */
+const QUIET_LOOKS = 200;
+
+/** Sends probes from any address through a TUN device, and reads what comes back for its own network. */
+export class Scanner {
+  readonly #tun: TunTap;
+  readonly #memory = new PacketMemory(PACKET_BYTES);
+
+  /** The device is in the namespace at `netns`, whose routes and addresses are the caller's to make. */
+  constructor(netns: string, device: string) {
+    this.#tun = inNetns(netns, () => openTunTap("tun", device));
+  }
+
+  /** Probes `to`; the packets that came back. */
+  async scan(from: string, to: string, probes: readonly Probe[]): Promise<number> {
+    let answers = 0;
+    for (const [index, probe] of probes.entries()) {
+      const packet = probePacket(from, to, probe);
+      packet.copy(this.#memory.bytes);
+      if (!this.#tun.write(this.#memory, 0, packet.length)) throw new Error("the device took no packet");
+      if (index % BURST === BURST - 1) answers += await this.#read();
+    }
+    for (let quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+      const more = await this.#read();
+      if (more > 0) quiet = 0;
+      answers += more;
+    }
+    return answers;
+  }
+
+  close(): void {
+    this.#tun.close();
+  }
+
+  async #read(): Promise<number> {
+    await setImmediate();
+    let count = 0;
+    while (this.#tun.read(this.#memory, 0, PACKET_BYTES) > 0)
+      // What the kernel asks of its neighbours by itself is no answer.
+      if (isTransport(this.#memory.bytes)) count++;
+    return count;
+  }
+}
+
+/** TCP, UDP or an ICMP error. */
+function isTransport(packet: Buffer): boolean {
+  const version = packet.readUInt8(0) >> 4;
+  if (version === 4) return true;
+  const [protocol, type] = [packet.readUInt8(6), packet.readUInt8(40)];
+  return protocol === IPPROTO.tcp || protocol === IPPROTO.udp || (protocol === 58 && type < 128);
+}
+
+function probePacket(from: string, to: string, { protocol, port }: Probe): Buffer {
+  const [source, target] = [from, to].map((text) => Buffer.from(ipaddr.parse(text).toByteArray()));
+  if (source === undefined || target === undefined) throw new Error("two addresses");
+  const segment = protocol === "tcp" ? syn(port) : datagram(port);
+  const pseudo = Buffer.alloc(4);
+  pseudo.writeUInt8(IPPROTO[protocol], 1);
+  pseudo.writeUInt16BE(segment.length, 2);
+  const sum = checksum(Buffer.concat([source, target, pseudo, segment]));
+  segment.writeUInt16BE(sum, protocol === "tcp" ? 16 : 6);
+  return Buffer.concat([header(source, target, IPPROTO[protocol], segment.length), segment]);
+}
+
+/** RFC 9293, 3.1: no options, a window of 64240. */
+function syn(port: number): Buffer {
+  const segment = Buffer.alloc(20);
+  segment.writeUInt16BE(SOURCE_PORT, 0);
+  segment.writeUInt16BE(port, 2);
+  segment.writeUInt8(5 << 4, 12);
+  segment.writeUInt8(SYN, 13);
+  segment.writeUInt16BE(64_240, 14);
+  return segment;
+}
+
+function datagram(port: number): Buffer {
+  const segment = Buffer.alloc(12);
+  segment.writeUInt16BE(SOURCE_PORT, 0);
+  segment.writeUInt16BE(port, 2);
+  segment.writeUInt16BE(segment.length, 4);
+  return segment;
+}
+
+function header(source: Buffer, target: Buffer, protocol: number, payload: number): Buffer {
+  const hops = 64;
+  if (source.length === 4) {
+    const head = Buffer.alloc(12);
+    head.writeUInt8(0x45, 0);
+    head.writeUInt16BE(20 + payload, 2);
+    head.writeUInt8(hops, 8);
+    head.writeUInt8(protocol, 9);
+    const whole = Buffer.concat([head, source, target]);
+    whole.writeUInt16BE(checksum(whole), 10);
+    return whole;
+  }
+  const head = Buffer.alloc(8);
+  head.writeUInt8(0x60, 0);
+  head.writeUInt16BE(payload, 4);
+  head.writeUInt8(protocol, 6);
+  head.writeUInt8(hops, 7);
+  return Buffer.concat([head, source, target]);
+}
+
+/** RFC 1071. */
+function checksum(bytes: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
