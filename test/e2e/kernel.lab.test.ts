@@ -162,7 +162,7 @@ it("sends new connections out directly while the server is dead, and takes them 
   const data = await dataPid("server");
   server.kill("SIGKILL");
   process.kill(data, "SIGKILL");
-  await until(seenAs, direct, FAIL_OPEN_MS);
+  expect(await until(seenAs, direct, FAIL_OPEN_MS)).toSatisfy(direct);
   await site.pair.until("router", ({ state }) => state.name === "down");
   await site.pair.start("server");
   await until(seenAs, bonding, 15_000);
