@@ -56,6 +56,19 @@ describe("a WAN that lowers the total", () => {
     expect(world.worth.leavesOut("lte")).toBe(true);
   });
 
+  test("is compared again two minutes later where the comparisons do not agree", () => {
+    const world = new World();
+    let cured = false;
+    world.total = (uses) => {
+      cured ||= !uses;
+      return cured ? 95e6 : 31e6;
+    };
+    world.run(53 + 119);
+    expect([world.cost, world.leftOut.at(-1)]).toEqual([undefined, 41]);
+    world.run(3);
+    expect(world.leftOut.at(-1)).toBe(174);
+  });
+
   test("is tried again after ten minutes, and paused for longer where it still does", () => {
     const world = new World().run(118 + 600);
     expect(world.worth.leavesOut("lte")).toBe(true);

@@ -22,7 +22,7 @@ export interface WorthSight {
  * A WAN is suspected of costing more than it brings when it is degraded, or takes so many times the best one's round trip,
  * while it carries no more than this share: with a good one nobody experiments, and a trial takes little away.
  */
-const SLOWER_TIMES = 4;
+const SLOWER_TIMES = 3;
 const SMALL_SHARE = 0.3;
 /** Suspected under load for so long (ms), it is tried out. */
 const SUSPECT_MS = 30_000;
@@ -117,9 +117,10 @@ export class Worth {
     }
   }
 
-  #conclude(now: number, { wan, cost }: WorthTrial): void {
+  #conclude(now: number, { wan, cost, suspicious }: WorthTrial): void {
     const record = this.#of(wan);
     const { rests } = record;
+    if (cost === undefined && suspicious && record.cost === undefined) return this.#rest(now);
     const verdict = cost === undefined ? "acquitted" : "paused";
     record.cost = cost;
     record.suspectSince = undefined;

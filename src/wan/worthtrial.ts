@@ -45,6 +45,11 @@ export class WorthTrial {
     return false;
   }
 
+  /** Whether the first comparison has said that it costs something: what says otherwise later leaves it open. */
+  get suspicious(): boolean {
+    return this.#windows.length > 2;
+  }
+
   /** What it costs to use it (bit/s), by the windows that are full; undefined where it costs nothing that is beyond doubt. */
   get cost(): number | undefined {
     const [used, unused] = [this.#full(true), this.#full(false)];
