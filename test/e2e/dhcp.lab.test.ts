@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
 import { createIpRoute } from "../../src/linux/iproutetool.ts";
-import { isOurMetric, PROTOCOL, RT_TABLE_MAIN } from "../../src/netplan/own.ts";
+import { isOurMetric, PROTOCOL, RT_TABLE_DIRECT, RT_TABLE_MAIN } from "../../src/netplan/own.ts";
 import { download } from "./http.ts";
 import { openSite, WEB, type Site } from "./site.ts";
 import { until } from "./until.ts";
@@ -91,6 +91,11 @@ it("without the server, a WAN that leads nowhere is told from one that does, by 
         { name: state.name, reason },
       ]),
     );
+  /** The WANs by which new connections go out directly. */
+  const direct = async (): Promise<readonly (string | undefined)[]> =>
+    (await router().routes())
+      .filter(({ table }) => table === RT_TABLE_DIRECT)
+      .flatMap(({ device, nextHops }) => nextHops?.map((hop) => hop.device) ?? [device]);
   const preferred = async (): Promise<readonly (string | undefined)[]> =>
     (await router().routes())
       .filter(({ protocol, table, gateway }) => protocol === PROTOCOL && table === RT_TABLE_MAIN && gateway)
@@ -102,10 +107,12 @@ it("without the server, a WAN that leads nowhere is told from one that does, by 
   expect(found["wan1"]?.reason).toContain(`icmp ${WEB.v4} does not answer`);
   expect(found["wan2"]?.reason).toContain(`tcp ${WEB.v4}:80 answers`);
   expect(await until(preferred, ([first]) => first === "wan2")).toEqual(["wan2", "wan1"]);
+  expect(await direct()).toEqual(["wan2"]);
   await site.lab.exec("nat1")(["nft", "delete", "table", "inet", "nowhere"]);
   await site.pair.start("server");
   await site.pair.until("router", (status) => status.wans.every(({ state }) => state.name === "up"));
   expect(await until(preferred, ([first]) => first === "wan1")).toEqual(["wan1", "wan2"]);
+  expect(await direct()).toEqual(["wan1", "wan2"]);
 });
 
 it("the leases outlive control: nothing changes when it is killed and started again", async () => {
