@@ -1,15 +1,5 @@
-import type { IpChange, IpRoute, Route } from "../../src/linux/iproute.ts";
-import type { RouterIntent } from "../../src/netplan/model.ts";
-
-/** A router as a golden test has it: what is on it, and what is wanted. */
-export interface GoldenCase {
-  readonly name: string;
-  readonly devices: Readonly<Record<string, readonly string[]>>;
-  readonly unplugged?: readonly string[];
-  /** Default routes in main, "DEVICE via GATEWAY" or "DEVICE", in the order of preference. */
-  readonly defaults: readonly string[];
-  readonly intent: RouterIntent;
-}
+import type { GoldenCase } from "./goldencase.ts";
+import { VARIATIONS } from "./variations.ts";
 
 const BOTH = { inet: 5000, inet6: 5001 } as const;
 const SERVER = ["198.51.100.1", "2001:db8:5::1"] as const;
@@ -201,27 +191,5 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       onFailure: "open",
     },
   },
+  ...VARIATIONS,
 ];
-
-/** RTPROT_STATIC: of routes that an administrator made. */
-const RTPROT_STATIC = 4;
-
-/** Adds the case's default routes to main, later ones with a higher metric. */
-export async function addDefaults(ip: IpRoute, { defaults }: GoldenCase): Promise<void> {
-  const changes = defaults.map((text, index): IpChange => {
-    const [device = "", gateway] = text.split(" via ");
-    const value: Route = {
-      family: gateway?.includes(":") === true ? "inet6" : "inet",
-      type: "unicast",
-      table: 254,
-      destination: "default",
-      device,
-      metric: 100 + index,
-      protocol: RTPROT_STATIC,
-      ...(gateway !== undefined && { gateway }),
-    };
-    return { object: "route", verb: "add", value };
-  });
-  const failures = await ip.run(changes);
-  if (failures[0] !== undefined) throw failures[0].error;
-}

@@ -9,10 +9,12 @@ import { createSettings } from "../../src/linux/settings.ts";
 import { sameText } from "../../src/netplan/diff.ts";
 import type { DesiredState } from "../../src/netplan/model.ts";
 import { isOurMetric, PROTOCOL, TABLE_NAME } from "../../src/netplan/own.ts";
-import { showState } from "../../src/netplan/show.ts";
+import { showState, showStep } from "../../src/netplan/show.ts";
 import { newReconciler, planNow } from "../control/router-under-test.ts";
 import { kernelState, type KernelState } from "../linux/kernelstate-namespace.ts";
-import { addDefaults, GOLDEN_CASES } from "./cases.ts";
+import { GOLDEN_CASES } from "./cases.ts";
+import { addDefaults, type GoldenCase } from "./goldencase.ts";
+import { CHANGES } from "./variations.ts";
 
 let closer: Closer;
 let router: KernelState;
@@ -55,12 +57,19 @@ async function readBack(desired: DesiredState): Promise<DesiredState> {
 /** The kernel lists rules and routes in an order of its own. */
 const sorted = (text: string): readonly string[] => text.split("\n").sort();
 
-test.each(GOLDEN_CASES)("$name is what the kernel takes and gives back", async (golden) => {
+const golden = (name: string): string =>
+  readFileSync(new URL(`../../src/netplan/golden/${name}.txt`, import.meta.url), "utf8");
+
+async function build(router: KernelState, golden: GoldenCase): Promise<void> {
   for (const [device, addresses] of Object.entries(golden.devices)) await router.device(device, ...addresses);
   await addDefaults(createIpRoute(router.exec), golden);
   for (const device of golden.unplugged ?? []) await router.ip(`link set ${device}-peer down`);
-  const desired = await planNow(router.path, golden.intent);
-  const text = readFileSync(new URL(`../../src/netplan/golden/${golden.name}.txt`, import.meta.url), "utf8");
+}
+
+test.each(GOLDEN_CASES)("$name is what the kernel takes and gives back", async (one) => {
+  await build(router, one);
+  const desired = await planNow(router.path, one.intent);
+  const text = golden(one.name);
   expect(showState(desired)).toBe(text);
 
   const control = newReconciler(router.path, run);
@@ -68,3 +77,24 @@ test.each(GOLDEN_CASES)("$name is what the kernel takes and gives back", async (
   expect(sorted(showState(await readBack(desired)))).toEqual(sorted(text));
   expect(await newReconciler(router.path, run).apply(desired)).toEqual({ done: [], errors: [], absent: [] });
 });
+
+test.each(CHANGES)(
+  "$name takes these steps and no more",
+  async ({ name, before, devices, defaults, wans }) => {
+    await build(router, before);
+    const control = newReconciler(router.path, run);
+    expect((await control.apply(await planNow(router.path, before.intent))).errors).toEqual([]);
+    for (const [device, addresses] of Object.entries(devices)) {
+      await router.ip(`addr flush dev ${device}`);
+      for (const address of addresses)
+        await router.ip(`addr add ${address} dev ${device}${address.includes(":") ? " nodad" : ""}`);
+    }
+    await addDefaults(createIpRoute(router.exec), { defaults });
+
+    const desired = await planNow(router.path, { ...before.intent, wans: wans ?? before.intent.wans });
+    const { done, errors } = await control.apply(desired);
+    expect(errors).toEqual([]);
+    expect(sorted(done.map(showStep).join("\n"))).toEqual(sorted(golden(`changes/${name}`).trimEnd()));
+    expect((await control.preview(desired)).steps).toEqual([]);
+  },
+);

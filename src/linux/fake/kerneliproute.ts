@@ -61,13 +61,18 @@ export class FakeIpRoute implements IpRoute {
     return failures;
   };
 
-  /** A device's addresses have changed: the kernel's own routes come and go, and so do routes from addresses that are gone. */
+  /**
+   * A device's addresses have changed: the kernel's own routes come and go, and so do routes from addresses that are gone;
+   * with the last IPv4 address, all of IPv4 (fib_disable_ip in net/ipv4/fib_frontend.c).
+   */
   followAddresses(device: string): void {
     const addresses = this.#links.find(({ name }) => name === device)?.addresses ?? [];
+    const hasIpv4 = addresses.some(({ family }) => family === "inet");
     this.#routes = this.#routes.filter(
       (route) =>
         route.device !== device ||
-        (route.protocol !== RTPROT_KERNEL &&
+        ((route.family === "inet6" || hasIpv4) &&
+          route.protocol !== RTPROT_KERNEL &&
           (route.source === undefined || addresses.some(({ address }) => address === route.source))),
     );
     for (const { family, address, prefixLength, metric } of addresses) {
