@@ -34,6 +34,8 @@ export const seenRule = (intent: RouterIntent): string =>
  * addresses it bears. What goes out to a WAN bears the WAN's address.
  */
 export function firewallChains(intent: RouterIntent, observed: Observations): readonly Block[] {
+  // Every WAN off: nft knows no empty set.
+  if (wanDevices(intent).length === 0) return [];
   const lan = devices(intent.lan);
   const wans = devices(wanDevices(intent));
   const marked = markedWans(intent);
