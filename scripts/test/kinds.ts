@@ -44,7 +44,7 @@ function describeFailure(name: string, messages: readonly string[]): string {
 const listSchema = z.array(z.object({ name: z.string(), file: z.string() }));
 
 interface SkipOptions {
-  /** The script of package.json that would have started it; its name is the project's. */
+  /** The script of package.json that would have started it; its projects' names begin so. */
   readonly script: string;
   readonly reason: string;
   readonly strict: boolean;
@@ -53,7 +53,7 @@ interface SkipOptions {
 /** Names every test of a project that cannot run here, and counts it. */
 export async function skipVitest({ script, reason, strict }: SkipOptions): Promise<Count> {
   const names = await withReport(async (file) => {
-    const well = await run("list-tests", ["--project", script, `--json=${file}`], 60_000);
+    const well = await run("list-tests", ["--project", `${script}*`, `--json=${file}`], 60_000);
     return well ? listSchema.parse(await readJson(file)).map((test) => test.name) : [];
   });
   if (names.length === 0) return { passed: 0, failed: 1, skipped: 0 };
