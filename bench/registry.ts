@@ -14,6 +14,7 @@ import { many } from "./ids/many.ts";
 import { natReboot } from "./ids/natreboot.ts";
 import { outage } from "./ids/outage.ts";
 import { pathReturn } from "./ids/return.ts";
+import { quota } from "./ids/quota.ts";
 import { renumber } from "./ids/renumber.ts";
 import { smallNat } from "./ids/smallnat.ts";
 import { stall } from "./ids/stall.ts";
@@ -44,4 +45,5 @@ export const BENCHES: readonly Bench[] = [
   many,
   smallNat,
   renumber,
+  quota,
 ];
