@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { EventsReport, HistoryReport } from "../../src/api/history.ts";
 import { Closer } from "../../src/base/closer.ts";
 import { carries } from "../../src/wan/supervisor.ts";
-import { openSite, type Site } from "./site.ts";
+import { download } from "./http.ts";
+import { openSite, WEB, type Site } from "./site.ts";
 import { until } from "./until.ts";
 
 /** What a router remembers and tells, in the `cascade` lab: LTE loses its cable, and it is killed. */
@@ -46,6 +47,9 @@ test("a WAN's loss is an event that a hook is told of, and both outlive a kill, 
     wans.some(({ name, state }) => name === "fibre" && carries(state.name)),
   );
   expect((await ask<EventsReport["events"]>("events")).slice(0, before.length)).toEqual(before);
-  const { wans } = await ask<HistoryReport>("history", "--wan", "fibre");
-  expect(wans[0]?.samples.some(({ bytes, rttMs }) => bytes.down > 0 && rttMs !== null)).toBe(true);
+  await download({ from: site.sockets("users"), to: WEB.v4 }, 2_000_000, "history");
+  await until(
+    () => ask<HistoryReport>("history", "--wan", "fibre"),
+    ({ wans }) => wans[0]?.samples.some(({ bytes, rttMs }) => bytes.down > 0 && rttMs !== null) === true,
+  );
 });

@@ -89,8 +89,8 @@ it("flows go on after all WANs were dead and came back behind other addresses", 
   const from = site.log.lines.length;
   await Promise.all(["fibre", "lte"].map((wan) => site.lab.fault("blackhole", wan)));
   const answer = echo(session, "said into the void");
-  // The router has noticed: it looks for a way.
-  await site.log.until(({ msg }) => msg === "carrier not established", from, 15_000);
+  for (const wan of ["fibre", "lte"])
+    await site.log.until((line) => line.msg === "WAN does not answer" && line["wan"] === wan, from, 15_000);
   await site.lab.fault("public-address", "cpe-fibre");
   await site.lab.fault("public-address", "cgnat");
   expect(progress.bytes).toBeLessThan(bytes);
