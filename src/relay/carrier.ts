@@ -8,6 +8,7 @@ import { encodeFrame, writeHeader, type Frame } from "../wire/frames.ts";
 import type { Channel } from "./channel.ts";
 import type { Flow, Lane } from "./flow.ts";
 import type { Range } from "./sendbuffer.ts";
+import { strandedBytes } from "./stranded.ts";
 
 /** Who works with what a carrier brings: the handshake first, then the session. */
 export interface CarrierUser {
@@ -104,6 +105,8 @@ export class Carrier implements Lane {
   #user: CarrierUser | undefined;
   #closed = false;
   #wasMptcp = false;
+  /** Looks in a row (`tick`) at which bytes were stranded: stranded.ts. */
+  strandedTicks = 0;
   #cancelLinger: (() => void) | undefined;
 
   constructor(options: CarrierOptions) {
@@ -215,6 +218,7 @@ export class Carrier implements Lane {
   tick(): void {
     const info = this.#info();
     this.#wasMptcp ||= info?.mptcp === true;
+    this.strandedTicks = strandedBytes(info) > 0 ? this.strandedTicks + 1 : 0;
     this.pathMs = Math.max(0, ...(info?.subflows ?? []).map(({ minRttMs = 0 }) => minRttMs));
     const bytes = this.bytesIn + this.bytesOut;
     this.rate = (this.rate + bytes - this.#ratedBytes) / 2;
