@@ -72,10 +72,12 @@ export class MonitorRun {
   }
 
   #restartLater(why: object): void {
-    if (this.#stopped) return;
-    const { clock, log, onNews } = this.#options;
     this.#child = undefined;
+    // One that ends before it listens is told of twice: by its end, and by the start that failed.
+    if (this.#stopped || this.#cancelRestart !== undefined) return;
+    const { clock, log, onNews } = this.#options;
     this.#cancelRestart = clock.after(RESTART_DELAY_MS, () => {
+      this.#cancelRestart = undefined;
       // Not sooner: a signal that ends us all ends the monitor first.
       log.warn({ ...why, program: this.#program.argv[0] }, "a monitor ended, starting it again");
       this.start().then(
