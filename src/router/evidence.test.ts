@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { ManualClock } from "../base/clock.ts";
+import { SennitError } from "../base/errors.ts";
 import { parseRouterConfig } from "../config/router.ts";
 import type { Question } from "../control/externalcheck.ts";
 import { Rates } from "../control/rates.ts";
@@ -50,6 +51,7 @@ let states: Map<string, NeighbourState>;
 let solicited: Neighbour[];
 let asked: Question[];
 let answer: boolean | undefined;
+let refuses: boolean;
 let doubted: Set<string>;
 let changes: number;
 let evidence: EvidenceGatherer;
@@ -57,11 +59,16 @@ let evidence: EvidenceGatherer;
 beforeEach(() => {
   clock = new ManualClock();
   [states, solicited, asked, answer, doubted, changes] = [new Map(), [], [], true, new Set(), 0];
+  refuses = false;
+  const unlessFull = <T>(result: T): T => {
+    if (refuses) throw new SennitError("kernel", "ENOBUFS", "ask the neighbour: ENOBUFS");
+    return result;
+  };
   evidence = new EvidenceGatherer({
     config,
     neighbours: {
-      state: ({ address }) => states.get(address) ?? "unknown",
-      ask: (neighbour) => void solicited.push(neighbour),
+      state: ({ address }) => unlessFull(states.get(address) ?? "unknown"),
+      ask: (neighbour) => void unlessFull(solicited.push(neighbour)),
     },
     ask: async (question) => {
       asked.push(question);
@@ -119,6 +126,15 @@ test("gateways are asked only in doubt, and told of when they are silent", async
     undefined,
   ]);
   expect(changes).toBe(1);
+});
+
+test("a kernel that refuses to tell of gateways is none that tells they are silent, and checks go on", async () => {
+  refuses = true;
+  doubted.add("lte");
+  await pass(3);
+  expect(solicited).not.toEqual([]);
+  expect(evidence.of("lte").gatewayAnswers).toBeUndefined();
+  expect(evidence.of("lte").check?.answered).toBe(true);
 });
 
 test("what was found over one address says nothing of another", async () => {

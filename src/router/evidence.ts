@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { SennitError } from "../base/errors.ts";
 import type { RouterConfig } from "../config/router.ts";
 import type { AskTarget, Question } from "../control/externalcheck.ts";
 import type { Rates } from "../control/rates.ts";
@@ -94,8 +95,9 @@ export class EvidenceGatherer {
     const line = this.#lineOf(name, paths);
     const isDoubted = doubted(name);
     const gateways = gatewaysOf(paths, observed);
-    const states = gateways.map((one) => neighbours.state(one));
-    if (line.gateways.look(clock.now(), isDoubted, states)) for (const one of gateways) neighbours.ask(one);
+    const states = gateways.map((one) => unlessRefused(() => neighbours.state(one)) ?? "unknown");
+    if (line.gateways.look(clock.now(), isDoubted, states))
+      for (const one of gateways) unlessRefused(() => neighbours.ask(one));
     this.#check(line, paths, isDoubted);
   }
 
@@ -142,6 +144,16 @@ export class EvidenceGatherer {
       .map(([name, { gateways, checking }]) => [name, gateways.answers, checking?.sight.answered])
       .filter(([, gateway, check]) => gateway !== undefined || check !== undefined)
       .join(" ");
+  }
+}
+
+/** A kernel that refuses (a full table of neighbours: ENOBUFS) tells nothing of the gateway, which is no reason to end. */
+function unlessRefused<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof SennitError) return undefined;
+    throw error;
   }
 }
 
