@@ -62,3 +62,10 @@ test("a rule for main that is gone is critical", () => {
     { code: "main-rule-missing", severity: "critical", fields: { rules: 3 } },
   ]);
 });
+
+test("the limits of MPTCP are named where they are all that was lost", () => {
+  const held: DesiredState = { ...HELD, mptcpLimits: { subflows: 8, addAddrAccepted: 8 } };
+  const [report] = told({ mptcpLimits: { subflows: 0, addAddrAccepted: 0 } }, held, held);
+  expect(report?.text).toMatch(/put back: 1 set of MPTCP limits \(.*limits/);
+  expect(report?.fields).toMatchObject({ limits: 1 });
+});

@@ -46,6 +46,7 @@ function stateLost(steps: readonly Step[]): LossReport {
     ["routes", "route", of("route")],
     ["addresses", "address", of("address")],
     ["settings", "setting", settings],
+    ["limits", "set of MPTCP limits", of("limits")],
   ];
   const parts = [
     ...(table === undefined ? [] : [tableLost(table)]),
