@@ -10,7 +10,9 @@ const usageSchema = z.strictObject({
   tx: bytes,
   seen: z.strictObject({ device: z.string(), life: z.string(), rx: bytes, tx: bytes }).nullable(),
 });
-const fileSchema = z.strictObject({ version: z.literal(1), usages: z.array(usageSchema).max(64) });
+/** WANs that are remembered, those that the config has no more included: more than any router has. */
+const MAX_USAGES = 64;
+const fileSchema = z.strictObject({ version: z.literal(1), usages: z.array(usageSchema).max(MAX_USAGES) });
 
 /** What was used of a WAN's quota (wan/quota.ts). */
 export type KeptUsage = z.output<typeof usageSchema>;
@@ -33,10 +35,10 @@ export class UsageFile {
     }
   }
 
-  /** A reader sees the old file or the new one, also after a power cut. */
+  /** A reader sees the old file or the new one, also after a power cut. Of too many the last are forgotten. */
   write(usages: readonly KeptUsage[]): void {
     const temporary = `${this.#path}.new`;
-    const text = `${JSON.stringify({ version: 1, usages }, undefined, 2)}\n`;
+    const text = `${JSON.stringify({ version: 1, usages: usages.slice(0, MAX_USAGES) }, undefined, 2)}\n`;
     writeFileSync(temporary, text, { mode: 0o600, flush: true });
     renameSync(temporary, this.#path);
   }

@@ -15,7 +15,7 @@ const MAX_WAITING = 100;
 /** Pauses before another try (ms): what goes wrong when a WAN dies is better in seconds, a web service within the hour. */
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 600_000;
-/** Tries: with these pauses, 65 minutes. */
+/** Tries: with these pauses, 57 minutes. */
 const MAX_TRIES = 14;
 
 /** Brings events to one sink: one after the other, never while they happen, again where it was in vain. */

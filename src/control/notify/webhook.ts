@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { SennitError } from "../../base/errors.ts";
@@ -31,9 +31,14 @@ export function webhookSink(config: Target): Sink {
   };
 }
 
+/** Hexadecimal digits: 128 bits. */
+const ID_LENGTH = 32;
+
 /** Standard Webhooks 1.0.0: what is signed is "ID.TIMESTAMP.BODY", the time in seconds since 1970. */
 async function headersOf({ secretFile, secretAs }: Target, body: string): Promise<Record<string, string>> {
-  const [id, timestamp] = [randomUUID(), String(Math.floor(Date.now() / 1000))];
+  // The same at every try, so that a receiver knows what it has heard before.
+  const id = createHash("sha256").update(body).digest("hex").slice(0, ID_LENGTH);
+  const timestamp = String(Math.floor(Date.now() / 1000));
   const common = { "webhook-id": id, "webhook-timestamp": timestamp };
   if (secretFile === undefined) return common;
   const secret = await readSecret(secretFile);
