@@ -1,10 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** What measures rates and delays, or loads the machine: another test beside it would be in its figures. */
+/** What measures rates and delays, or loads the machine: another test beside it would be in its figures. And what clears away after dead labs. */
 const ALONE = [
   "test/bench/*.lab.test.ts",
   "test/e2e/bonding.lab.test.ts",
-  "test/lab/{contract,links,nat,natkinds}.lab.test.ts",
+  "test/lab/{contract,life,links,nat,natkinds}.lab.test.ts",
   "test/soak/*.lab.test.ts",
 ];
 

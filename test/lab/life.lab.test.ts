@@ -61,8 +61,8 @@ async function untilKilled(): Promise<{ child: Child; prefix: string; inodes: re
   const [prefix] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
   const inodes = inodesOf(prefix);
   expect(inodes).toHaveLength(7);
-  // Both sleeps, the web server and iperf3.
-  expect(inhabitants(inodes).length).toBeGreaterThanOrEqual(4);
+  // Both sleeps, the web server and iperf3; a program that was just started may not have come there yet.
+  await vi.waitFor(() => expect(inhabitants(inodes).length).toBeGreaterThanOrEqual(4), { timeout: 5000 });
   return { child, prefix, inodes };
 }
 
