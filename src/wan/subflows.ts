@@ -179,6 +179,7 @@ export class CarrierPaths {
     // While nothing works there is nobody to tell the peer, and what is dead may be all that comes back.
     const leave = (anyWorks ? old : []).map((subflow): PathStep => ({ do: "leave", subflow }));
     const health = this.#health(way);
+    if (pending.length === 0) health.joinFailed(known.triedAt);
     // What was tried while it was dead is no reason to wait now.
     if (health.openedAt > known.triedAt) known.tries = 0;
     if (now - known.triedAt < this.#pauseMs(known, health) || !health.mayJoin(now)) return leave;

@@ -251,6 +251,23 @@ describe("a way", () => {
     expect(scouts).toEqual([250, 3250, 6250, 9250]);
   });
 
+  test("that is dead is tried again soon where the last try ended before it was given up", () => {
+    const { way } = new World();
+    way.answered(10, way.probe(0) ?? 0);
+    way.observe(220, seen(100, "dead"));
+    for (let now = 250; way.open && now < 2000; now += 50) way.probe(now);
+    const scouts: number[] = [];
+    const scout = (from: number, until: number): void => {
+      for (let now = from; now < until; now += 50) if (way.mayJoin(now)) scouts.push(now);
+    };
+    scout(2000, 4000);
+    way.joinFailed(1950);
+    scout(4000, 6000);
+    way.joinFailed(2000);
+    scout(6000, 20_000);
+    expect([way.open, scouts]).toEqual([false, [2000, 6000]]);
+  });
+
   test("on which one is dead while others are heard is in doubt until the next word", () => {
     const { way } = new World();
     way.observe(1000, seen(990));

@@ -9,7 +9,8 @@ const JOINS_A_TURN = 4;
 const TURN_MS = 50;
 /**
  * While a way is dead, one carrier goes on connecting over it, in case probes do not pass where connections do: as often (ms)
- * where no probe was ever answered, and elsewhere or later. Its SYN is repeated meanwhile, from one port.
+ * where no probe was ever answered or the last try ended at once, and elsewhere or later. Its SYN is repeated meanwhile,
+ * from one port.
  */
 const SCOUT_MS = 3000;
 const SCOUT_RARELY_MS = 15_000;
@@ -29,6 +30,8 @@ export class WayHealth {
   #urgentSince = -Infinity;
   #openedAt = -Infinity;
   #scoutedAt = -Infinity;
+  /** The last such try is over, without success. */
+  #scoutFailed = false;
   #turnAt = -Infinity;
   #taken = 0;
 
@@ -118,9 +121,11 @@ export class WayHealth {
   /** Whether a carrier may connect now: while it is open, in turn; else one carrier at a time, rarely. */
   mayJoin(now: number): boolean {
     if (!this.open) {
-      const often = !this.probing.proven && now - this.#deadSince < SCOUT_OFTEN_FOR_MS;
-      if (now - this.#scoutedAt < (often ? SCOUT_MS : SCOUT_RARELY_MS)) return false;
+      const often = this.#scoutFailed || !this.probing.proven;
+      const pause = often && now - this.#deadSince < SCOUT_OFTEN_FOR_MS ? SCOUT_MS : SCOUT_RARELY_MS;
+      if (now - this.#scoutedAt < pause) return false;
       this.#scoutedAt = now;
+      this.#scoutFailed = false;
       return true;
     }
     if (now - this.#turnAt >= TURN_MS) {
@@ -128,6 +133,14 @@ export class WayHealth {
       this.#taken = 0;
     }
     return this.#taken++ < JOINS_A_TURN;
+  }
+
+  /**
+   * A carrier that connected at `since` (ms) does so no longer, and to no avail: refused, or ended by the kernel of this
+   * host because the gateway answers no ARP. Where that was the scout, nobody waits for the way any more.
+   */
+  joinFailed(since: number): void {
+    if (since === this.#scoutedAt) this.#scoutFailed = true;
   }
 
   get #urgency(): Urgency {
