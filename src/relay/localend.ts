@@ -4,9 +4,9 @@ import { BufferPool } from "./bufferpool.ts";
 /** The local end of a flow: the connection of the application at the router, or to the target at the server. */
 export type LocalEnd = Pick<Connection, "stream" | "lend" | "send" | "holdAtMost" | "reset">;
 
-/** What waits for a slow application is kept in blocks of this size, a few seconds of them at a time. */
+/** What waits for a slow application is kept in blocks of this size. */
 const BLOCK_BYTES = 64 * 1024;
-const blocks = new BufferPool(BLOCK_BYTES, 256);
+const blocks = new BufferPool(BLOCK_BYTES);
 /** Less than this gets memory of its own size: what is counted as waiting is then at least half of what it takes. */
 const SMALL_BYTES = BLOCK_BYTES / 2;
 

@@ -14,8 +14,7 @@ const COMPACT_AFTER = 64;
 const BLOCK_BYTES = MAX_DATA_BYTES;
 /** Less than this gets memory of its own size: a few bytes that wait for their ACK must not hold a block. */
 const SMALL_BYTES = 4096;
-/** 16 MB of blocks are kept for the next transfer. */
-const blocks = new BufferPool(BLOCK_BYTES, 512);
+const blocks = new BufferPool(BLOCK_BYTES);
 
 interface Chunk {
   /** What the application wrote. */

@@ -28,8 +28,7 @@ const FULL_RECORD_BYTES = MAX_CONTENT_BYTES + RECORD_EXTRA_BYTES;
 /** Records that go to the kernel in one call: as many as it takes while TCP_NOTSENT_LOWAT is 128 KiB (netplan/sysctls.ts). */
 const BATCH_RECORDS = 7;
 const BATCH_BYTES = BATCH_RECORDS * FULL_RECORD_BYTES;
-/** Batches kept for the next time: a few carriers may have the kernel's buffer full at a time. */
-const batches = new BufferPool(BATCH_BYTES, 16);
+const batches = new BufferPool(BATCH_BYTES);
 /** So little of a batch is copied while it waits for the kernel, instead of holding all of it. */
 const COPY_BYTES = BATCH_BYTES / 8;
 

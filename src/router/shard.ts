@@ -11,6 +11,7 @@ import { resolve } from "../linux/resolve.ts";
 import type { PathManager } from "../linux/pathmanager.ts";
 import type { Connection, Endpoint, Sockets } from "../linux/sockets.ts";
 import { WindowBudget } from "../relay/budget.ts";
+import { TRIM_EVERY_MS, trimPools } from "../relay/bufferpool.ts";
 import type { Flow } from "../relay/flow.ts";
 import { SessionInlet, type Inlet } from "../relay/inlet.ts";
 import { BUFFER_BYTES, MAX_FLOWS } from "../relay/limits.ts";
@@ -52,6 +53,7 @@ export class RouterShard implements Shard, Inlet {
   readonly #subflows: Subflows;
   readonly #ways: Ways;
   readonly #entries = new NatEntries();
+  readonly #cancelTrim: () => void;
   #wayNames: readonly string[] = [];
   #pool: CarrierPool | undefined;
   /** Of the carrier that was dialled last, by whichever pool. */
@@ -96,6 +98,7 @@ export class RouterShard implements Shard, Inlet {
     this.#ways.onChange(() => deps.tell({ type: "ways" }));
     this.#ways.start();
     this.#subflows.start();
+    this.#cancelTrim = clock.every(TRIM_EVERY_MS, trimPools);
   }
 
   get usable(): boolean {
@@ -151,6 +154,7 @@ export class RouterShard implements Shard, Inlet {
   }
 
   async stop(): Promise<void> {
+    this.#cancelTrim();
     this.#pool?.stop();
     this.#subflows.stop();
     this.#ways.stop();

@@ -10,6 +10,7 @@ import type { Connection, Sockets } from "../linux/sockets.ts";
 import { Acceptor, sessionKey } from "../relay/acceptor.ts";
 import type { Admission, KnownRouter } from "../relay/admission.ts";
 import { WindowBudget } from "../relay/budget.ts";
+import { TRIM_EVERY_MS, trimPools } from "../relay/bufferpool.ts";
 import type { Carrier } from "../relay/carrier.ts";
 import { DeadSubflows } from "../relay/deadsubflows.ts";
 import { EgressPolicy } from "../relay/egress.ts";
@@ -42,6 +43,7 @@ export class ServerShard implements Shard {
   readonly #ownAddresses: () => ReadonlySet<string>;
   readonly #past = { opened: 0, refused: 0, reset: 0, moved: 0, carriersLost: 0, bytesIn: 0, bytesOut: 0 };
   readonly #deadSubflows: DeadSubflows;
+  readonly #cancelTrim: () => void;
   #acceptor: Acceptor;
   #orders: ServerOrders | undefined;
   #outbound: Outbound | undefined;
@@ -59,6 +61,7 @@ export class ServerShard implements Shard {
       log: this.#log,
     });
     this.#deadSubflows.start();
+    this.#cancelTrim = deps.clock.every(TRIM_EVERY_MS, trimPools);
   }
 
   async configure(orders: Orders): Promise<void> {
@@ -114,6 +117,7 @@ export class ServerShard implements Shard {
   }
 
   async stop(): Promise<void> {
+    this.#cancelTrim();
     this.#deadSubflows.stop();
     this.#acceptor.stop();
   }
