@@ -52,6 +52,7 @@ export interface Rule {
   readonly family: Family;
   readonly priority: number;
   readonly from?: string;
+  readonly to?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
   readonly protocolNumber?: typeof IPPROTO_TCP;
   readonly sourcePorts?: { readonly first: number; readonly last: number };
@@ -171,6 +172,7 @@ export function renderRule(rule: Rule): readonly string[] {
     "priority",
     String(rule.priority),
     ...option("from", rule.from),
+    ...option("to", rule.to),
     ...option("fwmark", mark),
     ...option("iif", rule.iif),
     ...option("oif", rule.oif),

@@ -84,11 +84,21 @@ const TCP_NAMES: ReadonlySet<string> = new Set(["ipproto-6", "6", "tcp"]);
 /** FR_ACT_BLACKHOLE of linux/fib_rules.h, and its name. */
 const BLACKHOLE_NAMES: ReadonlySet<string> = new Set(["6", "blackhole"]);
 
+/** Undefined for what stands for every address. */
+const prefixOf = (address: string | undefined, length: number | undefined): string | undefined =>
+  address === undefined || address === "all"
+    ? undefined
+    : length === undefined
+      ? address
+      : `${address}/${length}`;
+
 const ruleSchema = z
   .object({
     priority: z.int(),
     src: z.string(),
     srclen: z.int().optional(),
+    dst: z.string().optional(),
+    dstlen: z.int().optional(),
     fwmark: hex.optional(),
     fwmask: hex.optional(),
     iif: z.string().optional(),
@@ -104,7 +114,8 @@ const ruleSchema = z
   .transform((raw) =>
     compact({
       priority: raw.priority,
-      from: raw.src === "all" ? undefined : raw.srclen === undefined ? raw.src : `${raw.src}/${raw.srclen}`,
+      from: prefixOf(raw.src, raw.srclen),
+      to: prefixOf(raw.dst, raw.dstlen),
       fwmark: raw.fwmark === undefined ? undefined : { value: raw.fwmark, mask: raw.fwmask ?? 0xffff_ffff },
       iif: raw.iif,
       oif: raw.oif,

@@ -1,10 +1,7 @@
-import type { Family } from "../linux/iproute.ts";
 import type { Observations, RouterIntent, WanIntent } from "./model.ts";
-import { chain, devices, hex, ip, withoutHostLength, type Block } from "./nfttext.ts";
+import { chain, devices, hex, ip, type Block } from "./nfttext.ts";
+import { FAMILIES, lanPrefixes } from "./lannetworks.ts";
 import { MARK_SEEN, MARK_WAN_MASK, MARK_WAN_ONE, TRANSLATED_PORTS } from "./own.ts";
-import { familyOf, mergePrefixes, networkOf, overlap } from "./prefix.ts";
-
-const FAMILIES: readonly Family[] = ["inet", "inet6"];
 
 /** WANs beyond these have flows that are not kept where they began: so many places has the mark. */
 const MOST_MARKED = MARK_WAN_MASK / MARK_WAN_ONE;
@@ -22,8 +19,11 @@ export const markedWans = ({ wans }: RouterIntent): readonly MarkedWan[] =>
     .map((wan, index) => ({ wan, index, mark: (index + 1) * MARK_WAN_ONE }))
     .filter(({ wan, index }) => wan.role !== "off" && index < MOST_MARKED);
 
-const wanDevices = ({ wans }: RouterIntent): readonly string[] =>
-  wans.filter(({ role }) => role !== "off").map(({ device }) => device);
+/** Also those that are off: their devices may be up all the same, and what is outside is outside. */
+export const wanDevices = ({ wans }: RouterIntent): readonly string[] => wans.map(({ device }) => device);
+
+const devicesOff = ({ wans }: RouterIntent): readonly string[] =>
+  wans.filter(({ role }) => role === "off").map(({ device }) => device);
 
 /** The first thing that happens to a packet: without it the rules of guard.ts drop it. */
 export const seenRule = (intent: RouterIntent): string =>
@@ -34,8 +34,9 @@ export const seenRule = (intent: RouterIntent): string =>
  * addresses it bears. What goes out to a WAN bears the WAN's address.
  */
 export function firewallChains(intent: RouterIntent, observed: Observations): readonly Block[] {
-  // Every WAN off: nft knows no empty set.
-  if (wanDevices(intent).length === 0) return [];
+  // nft knows no empty set.
+  if (intent.wans.length === 0) return [];
+  const off = devicesOff(intent);
   const lan = devices(intent.lan);
   const wans = devices(wanDevices(intent));
   const marked = markedWans(intent);
@@ -55,6 +56,10 @@ export function firewallChains(intent: RouterIntent, observed: Observations): re
     chain("forward", "type filter hook forward priority filter; policy accept;", [
       // Replies come to a WAN; a connection that begins there is nobody's here, nor a container's.
       `iifname ${wans} ct state invalid,new,untracked drop`,
+      // Whatever main says, be it for want of another way.
+      ...(off.length > 0
+        ? [`iifname ${lan} oifname ${devices(off)} reject with icmpx admin-prohibited`]
+        : []),
       // Conntrack does not translate these.
       `iifname ${lan} oifname ${wans} ct state invalid,untracked drop`,
     ]),
@@ -95,18 +100,3 @@ const FROM_WAN: readonly string[] = [
   "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
   "drop",
 ];
-
-/** The LAN's networks, without those that a WAN has as well: there the address says nothing. */
-function lanPrefixes(intent: RouterIntent, observed: Observations, family: Family): readonly string[] {
-  const networks = (names: readonly string[]): readonly string[] =>
-    observed.links
-      .filter(({ name }) => names.includes(name))
-      .flatMap(({ addresses }) => addresses)
-      .filter((address) => address.family === family && address.scope !== "link")
-      .map(({ address, prefixLength }) => networkOf(address, prefixLength));
-  const outside = networks(wanDevices(intent));
-  const inside = networks(intent.lan).filter((prefix) => !outside.some((other) => overlap(prefix, other)));
-  return mergePrefixes(inside)
-    .filter((prefix) => familyOf(prefix.split("/")[0] ?? "") === family)
-    .map(withoutHostLength);
-}

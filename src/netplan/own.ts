@@ -67,6 +67,8 @@ export const PRIORITY = {
   relay: 83,
   /** Before the rules of any other program: what our table has not seen is not forwarded. */
   unseen: 84,
+  /** Before these: what the kernel answers the LAN from the same ports. */
+  translatedPortsNear: 8280,
   /** What the kernel itself would answer in the name of a translated flow. */
   translatedPorts: 8290,
   /** Sockets bound to a WAN's device. The first of the WAN rules: a binding is the strongest wish. */

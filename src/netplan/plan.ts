@@ -18,7 +18,7 @@ export function planRouter(intent: RouterIntent, observed: Observations): Desire
   return {
     nft: renderRuleset(intent, observed),
     addresses: plannedAddresses(intent),
-    rules: [...relay.rules, ...guardRules(intent, paths), ...wans.rules, ...direct.rules],
+    rules: [...relay.rules, ...guardRules(intent, observed, paths), ...wans.rules, ...direct.rules],
     kernelRules: KERNEL_RULES,
     routes: [...relay.routes, ...wans.routes, ...direct.routes],
     mptcpLimits: undefined,

@@ -11,7 +11,7 @@ import { kernelSockets } from "../../src/linux/kernelsockets.ts";
 import { netnsPath } from "../../src/linux/netns.ts";
 import type { Connection } from "../../src/linux/sockets.ts";
 import type { RouterIntent } from "../../src/netplan/model.ts";
-import { PRIORITY } from "../../src/netplan/own.ts";
+import { PRIORITY, TRANSLATED_PORTS } from "../../src/netplan/own.ts";
 import { until } from "../e2e/until.ts";
 import { newReconciler, planNow } from "../control/router-under-test.ts";
 import { kernelStateOf, type KernelState } from "../linux/kernelstate-namespace.ts";
@@ -131,9 +131,14 @@ async function listen(netns: string): Promise<void> {
   });
 }
 
-async function connect(address: string, from: string, timeoutMs = TIMEOUT_MS): Promise<Connection> {
+async function connect(
+  address: string,
+  from: string,
+  timeoutMs = TIMEOUT_MS,
+  port = PORT,
+): Promise<Connection> {
   const sockets = kernelSockets(netnsPath(from));
-  const connection = await sockets.dial({ transport: "tcp", remote: { address, port: PORT }, timeoutMs });
+  const connection = await sockets.dial({ transport: "tcp", remote: { address, port }, timeoutMs });
   connection.stream.on("error", () => undefined);
   closer.add("connection", () => connection.reset());
   return connection;
@@ -260,6 +265,34 @@ describe.each(FAMILIES)("a WAN, %s", (family) => {
     expect(await others()).toBe(before);
     await newReconciler(router.path, run).clean();
     expect(await others()).toBe(before);
+  });
+
+  it("that is off and up is closed, and takes nothing of the LAN, whatever main says", async () => {
+    // Everything that main knows leads there.
+    const off = INTENT.wans.map((wan) => ({ ...wan, role: "off" as const }));
+    await apply({ ...INTENT, wans: off });
+    for (const address of [ROUTER[family], INSIDE[family]])
+      await expect(connect(address, target, SILENCE_MS)).rejects.toMatchObject({ code: "ETIMEDOUT" });
+    // Told at once: by ICMP, as a firewall of somebody's own would.
+    await expect(connect(TARGET[family], client)).rejects.toMatchObject({ code: /EHOSTUNREACH|EACCES/ });
+    await datagram(family);
+    await flush();
+    await datagram(family);
+    await expect(connect(INSIDE[family], target, SILENCE_MS)).rejects.toMatchObject({ code: "ETIMEDOUT" });
+    expect([sources, await leaked()]).toEqual([[], 0]);
+  });
+
+  it("has an address of the router's that the LAN reaches: open ports serve, closed ones refuse", async () => {
+    await apply();
+    const [served, closed] = [PORT, PORT + 1];
+    await roundTrip(await connect(ROUTER[family], client));
+    expect(TRANSLATED_PORTS.first <= served && closed <= TRANSLATED_PORTS.last).toBe(true);
+    await expect(connect(ROUTER[family], client, TIMEOUT_MS, closed)).rejects.toMatchObject({
+      code: "ECONNREFUSED",
+    });
+    await expect(connect(ROUTER[family], target, SILENCE_MS, closed)).rejects.toMatchObject({
+      code: "ETIMEDOUT",
+    });
   });
 
   it("that comes back takes new flows and leaves those of the other where they are", async () => {

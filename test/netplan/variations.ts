@@ -206,6 +206,17 @@ const ROLES: readonly Variation[] = [
     wans: [wan("fibre0", { role: "off" }), wan("lte0", { role: "off" })],
   },
   {
+    name: "one-off-in-both-families",
+    devices: {
+      lan0: ["192.168.1.1/24", "fd00:1::1/64"],
+      fibre0: ["10.1.0.2/24", "2001:db8:1::2/64"],
+      lte0: ["10.2.0.2/24", "2001:db8:2::2/64"],
+    },
+    // The network manager goes on preferring the one that is off.
+    defaults: [VIA.lte, VIA.fibre, "lte0 via 2001:db8:2::1", "fibre0 via 2001:db8:1::1"],
+    wans: [wan("fibre0"), wan("lte0", { role: "off" })],
+  },
+  {
     name: "weights",
     devices: { ...FIBRE, ...LTE, ...SAT },
     defaults: [VIA.fibre, VIA.lte, VIA.sat],
@@ -360,6 +371,13 @@ export const CHANGES: readonly GoldenChange[] = [
     wans: [wan("fibre0"), wan("lte0"), wan("sat0")],
   },
   { name: "a-wan-less", before: TWO, devices: {}, defaults: [], wans: [wan("fibre0")] },
+  {
+    name: "switched-off",
+    before: TWO,
+    devices: {},
+    defaults: [],
+    wans: [wan("fibre0"), wan("lte0", { role: "off" })],
+  },
   {
     name: "another-role-and-weight",
     before: TWO,
