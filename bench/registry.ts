@@ -4,6 +4,7 @@ import { aggregate } from "./ids/aggregate.ts";
 import { bulk8, bulkDown, bulkUp } from "./ids/bulk.ts";
 import { busy } from "./ids/busy.ts";
 import { cpuPerGb } from "./ids/cpu.ts";
+import { failOpen } from "./ids/failopen.ts";
 import { firstByte } from "./ids/firstbyte.ts";
 import { heal } from "./ids/heal.ts";
 import { idle } from "./ids/idle.ts";
@@ -40,6 +41,7 @@ export const BENCHES: readonly Bench[] = [
   natReboot,
   flaps,
   heal,
+  failOpen,
   lossy,
   busy,
   many,

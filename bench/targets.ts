@@ -33,6 +33,12 @@ export const TARGETS = {
     worst: 1,
     figures: { "flows cut": 0, "bytes wrong": 0, "left with a private source": 0, "not told of": 0 },
   },
+  "fail-open": {
+    unit: "s, the slowest failure",
+    atMost: 3,
+    worst: 3,
+    figures: { "direct flows cut": 0, "out directly though closed": 0 },
+  },
   many: { unit: "x the nearest bound", atMost: 1 },
   lossy: {
     unit: "states too many",

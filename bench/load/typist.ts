@@ -9,6 +9,8 @@ import { timeline, TimelineRecorder } from "./timeline.ts";
 export const typistErrand = z.discriminatedUnion("kind", [
   /** Opens the session and begins to type. */
   z.strictObject({ kind: z.literal("begin"), address: z.string() }),
+  /** Goes on; says what came so far. */
+  z.strictObject({ kind: z.literal("look") }),
   /** Ends it. */
   z.strictObject({ kind: z.literal("stop") }),
 ]);
@@ -19,6 +21,8 @@ export const typistAnswer = z.strictObject({
   /** Echoes that came in the order of the keys, and the first that did not, or why the session ended. */
   echoed: z.int(),
   wrong: z.string().nullable(),
+  /** As whom the echo sees the session; null before it has said so. */
+  seenAs: z.string().nullable(),
   /** When echoes came. */
   timeline,
 });
@@ -32,16 +36,16 @@ export class Typist {
   readonly #recorder = new TimelineRecorder();
   #socket: Socket | undefined;
   #typing: NodeJS.Timeout | undefined;
-  #greeted = false;
+  #greeting = "";
   #typed = 0;
   #echoed = 0;
   #wrong: string | null = null;
 
   async run(errand: TypistErrand): Promise<TypistAnswer> {
     if (errand.kind === "begin") await this.#begin(errand.address);
-    else this.#stop();
+    else if (errand.kind === "stop") this.#stop();
     const [typed, echoed, wrong] = [this.#typed, this.#echoed, this.#wrong];
-    return { typed, echoed, wrong, timeline: this.#recorder.timeline };
+    return { typed, echoed, wrong, seenAs: this.#seenAs, timeline: this.#recorder.timeline };
   }
 
   async #begin(address: string): Promise<void> {
@@ -57,14 +61,21 @@ export class Typist {
 
   #hear(text: string): void {
     // The echo begins with a line that tells who we are.
-    const keys = this.#greeted ? text : text.slice(text.indexOf("\n") + 1);
-    this.#greeted ||= text.includes("\n");
-    if (!this.#greeted) return;
+    const greeted = this.#seenAs !== null;
+    if (!greeted) this.#greeting += text;
+    const seenAs = this.#seenAs;
+    if (seenAs === null) return;
+    const keys = greeted ? text : this.#greeting.slice(seenAs.length + 1);
     for (const key of keys) {
       if (key === KEYS[this.#echoed % KEYS.length]) this.#echoed++;
       else this.#wrong ??= `key ${this.#echoed} came back as ${JSON.stringify(key)}`;
     }
     if (keys !== "") this.#recorder.add(keys.length);
+  }
+
+  get #seenAs(): string | null {
+    const end = this.#greeting.indexOf("\n");
+    return end === -1 ? null : this.#greeting.slice(0, end);
   }
 
   #stop(): void {

@@ -36,6 +36,9 @@ interface PairSpec {
   /** Of the router's config. */
   readonly wans: object;
   readonly relay?: object;
+  readonly lan?: object;
+  /** Of the router alone. */
+  readonly onFailure?: "open" | "closed";
   readonly argv?: Argv;
   readonly client: string;
 }
@@ -43,12 +46,12 @@ interface PairSpec {
 /** Starts router and server in a lab, and waits until all carriers are up. */
 export async function startPair(
   lab: Lab,
-  { wans, relay = {}, argv = fromSource, client }: PairSpec,
+  { wans, relay = {}, lan = {}, onFailure = "open", argv = fromSource, client }: PairSpec,
   closer: Closer,
 ): Promise<{ readonly pair: Pair; readonly running: Running }> {
   const pair = await Pair.prepare(lab, {
     endpoint: `${SERVER.address}:${SERVER_PORT}`,
-    router: { lan: { interfaces: ["lan"] }, wans, relay },
+    router: { lan: { interfaces: ["lan"], ...lan }, wans, relay: { ...relay, onFailure } },
     server: { relay },
     argv,
   });
