@@ -46,6 +46,8 @@ const way = (name: string, changes: Partial<WayReport> = {}): WayReport => ({
   ...changes,
 });
 const DEAD: Partial<WayReport> = { health: "dead", tcp: "dead", probes: "dead", heardMs: 250 };
+/** Since when the server must be heard before a WAN's silence is its own (ms). */
+const HEARD_MS = 2000;
 const report = (...ways: readonly WayReport[]): DataReport => ({
   ...new FakePlane().report(),
   ways: [...ways],
@@ -78,6 +80,7 @@ test("tells every change once, with the addresses it is about", () => {
   look(report(way("fibre"), way("lte")));
   look(report(way("fibre"), way("lte")));
   expect(told()).toEqual(["fibre up", "lte up"]);
+  clock.advance(HEARD_MS);
   look(report(way("fibre"), way("lte", DEAD)));
   expect(changes).toMatchObject([
     { wan: "lte", addresses: ["10.2.0.2"], before: { name: "up" }, now: { name: "down" } },
@@ -106,7 +109,20 @@ test("asks for news while a verdict is a few answers away, and not for ever", ()
   expect(told()).not.toContain("lte down");
 });
 
+test("blames no WAN for being the last to hear the server again", () => {
+  look(report(way("fibre"), way("lte")));
+  look(report(way("fibre", DEAD), way("lte", DEAD)));
+  told();
+  look(report(way("fibre"), way("lte", DEAD)));
+  expect(told()).toEqual(["fibre up"]);
+  clock.advance(HEARD_MS);
+  look(report(way("fibre"), way("lte", DEAD)));
+  expect(told()).toEqual(["lte down"]);
+});
+
 test("asks nothing where there is no doubt", () => {
+  look(report(way("fibre"), way("lte")));
+  clock.advance(HEARD_MS);
   look(report(way("fibre"), way("lte", DEAD)));
   clock.advance(10_000);
   expect(asked).toBe(0);

@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import type { DataReport } from "../control/messages.ts";
 import type { Rates } from "../control/rates.ts";
 import type { Observations, RouterIntent } from "../netplan/model.ts";
+import { Elsewhere } from "../wan/elsewhere.ts";
 import { heardSinceCut } from "../wan/life.ts";
 import { carries, carriesDirectly, isOut, newWan, superviseWan, type WanState } from "../wan/supervisor.ts";
 import type { Thresholds } from "../wan/thresholds.ts";
@@ -55,6 +56,7 @@ export class WanSupervisor {
   readonly #movement = new Movement();
   /** WANs over which the server is heard. */
   #heard: ReadonlySet<string> = new Set();
+  readonly #elsewhere = new Elsewhere();
   readonly #worth = new WorthWatch();
   #cancel: (() => void) | undefined;
   #asked = 0;
@@ -88,6 +90,7 @@ export class WanSupervisor {
       (way) => (way.health === "up" || way.health === "suspect") && heardSinceCut(way, cutMs),
     );
     this.#heard = new Set(heard.map(({ way }) => way));
+    this.#elsewhere.look(now, heard);
     const changes: WanChange[] = [];
     const company: WorthSight["wans"][number][] = [];
     let disputed = false;
@@ -106,7 +109,7 @@ export class WanSupervisor {
         ...evidenceOf(wan.name),
         cost: this.#worth.costOf(wan.name),
         cutMs,
-        heardElsewhere: intent.wans.some((other) => other !== wan && this.#heard.has(other.name)),
+        heardElsewhere: this.#elsewhere.than(wan.name, way?.heardMs ?? null),
       };
       const before = this.of(wan.name);
       const state = superviseWan(before, sight, now, this.#deps.limits);
