@@ -4,7 +4,6 @@ import type { StatusReport } from "../api/status.ts";
 import { TrafficView } from "../api/trafficview.ts";
 import type { Clock } from "../base/clock.ts";
 import { Closer } from "../base/closer.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { RouterConfig } from "../config/router.ts";
@@ -28,7 +27,7 @@ import type { DesiredState, Observations, RouterIntent } from "../netplan/model.
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
 import { UsageFile } from "../store/usagefile.ts";
-import { carries, isOut, type WanState, type WanStateName } from "../wan/supervisor.ts";
+import { carries, type WanState, type WanStateName } from "../wan/supervisor.ts";
 import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
 import { Adjuster } from "./adjuster.ts";
@@ -39,6 +38,7 @@ import { routerIntent } from "./intent.ts";
 import { EvidenceGatherer } from "./evidence.ts";
 import { lossReports } from "./losses.ts";
 import type { Membership } from "./membership.ts";
+import { Masqueraded } from "./masqueraded.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { Metering, type QuotaEffect } from "./metering.ts";
@@ -98,6 +98,7 @@ export class RouterControl {
   readonly #lan: LanService;
   readonly #chronicle: Chronicle;
   readonly #metering: Metering;
+  readonly #masqueraded: Masqueraded;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
   /** Whether kernel and data process are to stay as they are at the end. */
@@ -159,6 +160,7 @@ export class RouterControl {
       ask: () => this.#data.ask(),
       onChange: (changes) => this.#onWanChange(changes),
     });
+    this.#masqueraded = new Masqueraded({ conntrack: kernel.conntrack, clock, log });
     this.#evidence = new EvidenceGatherer({
       config,
       neighbours: kernel.neighbours,
@@ -336,6 +338,7 @@ export class RouterControl {
   async #settle(): Promise<void> {
     this.#ready = false;
     this.#wans.stop();
+    this.#masqueraded.stop();
     await this.#observer.stop();
     await this.#adjuster.stop();
   }
@@ -366,8 +369,7 @@ export class RouterControl {
 
   /** Of the kernel's state only the way of new direct connections follows: nothing that carriers need waits for it. */
   #onWanChange(changes: readonly WanChange[]): void {
-    for (const { addresses, now } of changes)
-      if (isOut(now.name) || now.name === "over-quota") void this.#forget(addresses);
+    for (const change of changes) this.#masqueraded.look(change);
     this.#adjustSoon();
     // Nobody is told of ways before the kernel leads there.
     if (this.#adjusted) this.#instruct();
@@ -393,19 +395,6 @@ export class RouterControl {
     const { leases } = this.#addressing.facts(config, this.#observed.links);
     const facts = { wans, leases, observed: this.#observed, leaseFile: leaseFile(config) };
     this.#lan.want(renderDnsmasq(lanServices(config, facts)));
-  }
-
-  /** What goes out directly by a WAN that is out may go by another: not before the kernel forgets which it took. */
-  async #forget(addresses: readonly string[]): Promise<void> {
-    const { kernel, log } = this.#deps;
-    for (const address of addresses) {
-      try {
-        const entries = await kernel.conntrack.deleteMasqueraded(address);
-        if (entries > 0) log.info({ address, entries }, "forgot what was masqueraded over a dead WAN");
-      } catch (error) {
-        log.warn({ address, why: messageOf(error) }, "cannot forget what was masqueraded");
-      }
-    }
   }
 
   #superviseWans(): void {
