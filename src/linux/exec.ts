@@ -17,7 +17,10 @@ export interface ExecOptions {
   readonly allow?: readonly number[];
   /** Bytes of output kept; more is an error, so that a runaway tool cannot eat the memory. */
   readonly maxOutput?: number;
+  /** Instead of our own environment: for programs that are not part of this one. */
   readonly env?: NodeJS.ProcessEnv;
+  /** What messages call it, where its arguments may hold secrets; the whole command unless told. */
+  readonly called?: string;
 }
 
 /** Runs a program to its end. The port through which everything else reaches the tools of the distribution. */
@@ -30,9 +33,12 @@ export function inNamespace(exec: Exec, path: string): Exec {
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_OUTPUT = 32 * 1024 * 1024;
+/** What a program has said is in the pipe when it ends, and read by then (ms); who holds the pipe longer is a child that it left behind. */
+const DRAIN_MS = 250;
 
 /**
- * The real runner: never a shell, C locale, arguments quoted and the program's own words in every error.
+ * The real runner: never a shell, C locale, arguments quoted and the program's own words in every error. It has ended when
+ * the program has, whatever children of its go on.
  * Rejects with cause class `kernel` and code `exec-missing`, `exec-timeout`, `exec-output` or `exec-failed`.
  */
 export const exec: Exec = (argv, options = {}) =>
@@ -40,12 +46,19 @@ export const exec: Exec = (argv, options = {}) =>
     const [file, ...args] = argv;
     const child = spawn(file, args, {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { ...process.env, ...options.env, LC_ALL: "C" },
+      env: { ...(options.env ?? process.env), LC_ALL: "C" },
     });
+    const name = options.called ?? quoteArgv(argv);
+    const detail = options.called === undefined ? { argv } : {};
     const fail = (code: string, what: string, cause?: unknown): void => {
       clearTimeout(timer);
       child.kill("SIGKILL");
-      reject(new SennitError("kernel", code, `${quoteArgv(argv)}: ${what}`, { detail: { argv }, cause }));
+      letGo();
+      reject(new SennitError("kernel", code, `${name}: ${what}`, { detail, cause }));
+    };
+    const letGo = (): void => {
+      child.stdout.destroy();
+      child.stderr.destroy();
     };
     const timer = setTimeout(
       () => fail("exec-timeout", "no end in time"),
@@ -64,7 +77,9 @@ export const exec: Exec = (argv, options = {}) =>
       if (error.code === "ENOENT") fail("exec-missing", `${file} is not installed`, error);
       else fail("exec-failed", error.message, error);
     });
-    child.on("close", (code, signal) => {
+    const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+      clearTimeout(drain);
+      letGo();
       const [stdout, stderr] = [Buffer.concat(output[0]).toString(), Buffer.concat(output[1]).toString()];
       const status = code ?? -1;
       if (status === 0 || options.allow?.includes(status)) {
@@ -72,7 +87,14 @@ export const exec: Exec = (argv, options = {}) =>
         resolve({ stdout, stderr, status });
       } else
         fail("exec-failed", `${signal ?? `exit ${status}`}: ${(stderr || stdout).trim().slice(0, 2000)}`);
+    };
+    let drain: NodeJS.Timeout | undefined;
+    child.on("exit", (code, signal) => {
+      clearTimeout(timer);
+      // The timer of a process that was busy comes before what it has not read yet.
+      drain = setTimeout(() => setImmediate(() => end(code, signal)), DRAIN_MS);
     });
+    child.on("close", end);
     // A program that ends without reading its input is no reason to fail: its exit code tells.
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input);

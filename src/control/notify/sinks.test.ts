@@ -160,6 +160,29 @@ describe("a hook", () => {
     expect(readFileSync(join(directory, "$(id)"), "utf8")).toBe(readFileSync(out, "utf8"));
   });
 
+  test("gets nothing of our environment but a PATH", async () => {
+    const out = join(directory, "environment");
+    const run: [string, ...string[]] = ["/usr/bin/cp", "/proc/self/environ", out];
+    process.env.SENNIT_TEST_SECRET = "hunter2";
+    try {
+      await hookSink({ run, timeout: 5000 }, exec).deliver(EVENT);
+    } finally {
+      delete process.env.SENNIT_TEST_SECRET;
+    }
+    const names = readFileSync(out, "utf8")
+      .split("\0")
+      .filter(Boolean)
+      .map((entry) => entry.split("=")[0]);
+    expect(names.sort()).toEqual(["LC_ALL", "PATH"]);
+  });
+
+  test("that fails is called by its name, without its arguments", async () => {
+    const hook = hookSink({ run: ["/usr/bin/false", "hunter2"], timeout: 5000 }, exec);
+    const error: unknown = await hook.deliver(EVENT).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "exec-failed", message: "/usr/bin/false: exit 1: " });
+    expect(JSON.stringify(error)).not.toContain("hunter2");
+  });
+
   test("that does not end in time is killed", async () => {
     const hook = hookSink({ run: ["/usr/bin/sleep", "1000"], timeout: 50 }, exec);
     await expect(hook.deliver(EVENT)).rejects.toMatchObject({ code: "exec-timeout" });
