@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -86,6 +86,17 @@ describe("what is kept", () => {
     expect(again.samples(1, ALL)).toEqual(samples);
     expect(again.events(ALL, 10)).toEqual([event(START_S * 1000)]);
     expect(damaged).toEqual([]);
+  });
+
+  test("is for us alone, whatever the file was before", () => {
+    const modes = (): number[] =>
+      ["", "-wal", "-shm"].map((suffix) => statSync(`${path}${suffix}`).mode & 0o777);
+    open().write([sample(START_S)], [], START_S * 1000);
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+    opened.pop()?.close();
+    chmodSync(path, 0o644);
+    open().write([sample(START_S + 1)], [], START_S * 1000);
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
   });
 
   test("is that of the WAN and time asked for", () => {

@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { messageOf, SennitError } from "../../base/errors.ts";
 import { HistoryDatabase } from "./database.ts";
 import type { KeptEvent, Retention, Sample, Span, Step } from "./sample.ts";
@@ -68,7 +68,10 @@ export class History {
 
   #opened(): HistoryDatabase {
     const { path, retention } = this.#options;
-    this.#database ??= new HistoryDatabase(path, retention);
+    if (this.#database === undefined) {
+      makePrivate(path);
+      this.#database = new HistoryDatabase(path, retention);
+    }
     return this.#database;
   }
 
@@ -86,6 +89,21 @@ export class History {
       }
     }
     onDamaged(aside, why);
+  }
+}
+
+/** Where its users are in the internet, and when, is nobody else's business. */
+const OURS_ALONE = 0o600;
+
+/** Before SQLite opens it, which gives the files beside it the same mode (sqlite.org/src, findCreateFileMode). */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, "a", OURS_ALONE));
+  for (const suffix of SUFFIXES) {
+    try {
+      chmodSync(`${path}${suffix}`, OURS_ALONE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
   }
 }
 
