@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -133,7 +133,13 @@ test("a WAN without a quota is not counted; one whose quota comes back goes on",
   expect(new UsageFile(directory).read().find(({ wan }) => wan === "fibre")?.rx).toBe(5);
 });
 
-test("a file that is none of ours is told of, and counted anew", () => {
-  writeFileSync(join(directory, "usage.json"), "{");
+test("an unreadable count is kept aside, and told", () => {
+  const path = join(directory, "usage.json");
+  writeFileSync(path, "{ half");
   expect(open().of("lte")?.bytes).toEqual({ down: 0, up: 0 });
+  expect(readFileSync(`${path}.damaged`, "utf8")).toBe("{ half");
+  expect(events).toMatchObject([
+    { code: "usage-lost", severity: "warning", fields: { aside: `${path}.damaged` } },
+  ]);
+  expect(new UsageFile(directory).read()).toHaveLength(1);
 });

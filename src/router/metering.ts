@@ -30,7 +30,7 @@ export interface MeteredDevice {
 
 export interface MeteringDeps {
   readonly config: RouterConfig;
-  readonly file: Pick<UsageFile, "read" | "write">;
+  readonly file: Pick<UsageFile, "read" | "write" | "setAside">;
   /** Names this boot and network namespace: counters of another one are others. */
   readonly identity: string;
   readonly deviceOf: (wan: string) => MeteredDevice | undefined;
@@ -211,12 +211,29 @@ export class Metering {
     try {
       return this.#deps.file.read();
     } catch (error) {
-      this.#deps.log.error(
-        { why: messageOf(error) },
-        "what the quotas have left can't be read: counting anew",
-      );
+      this.#lost(messageOf(error));
       return [];
     }
+  }
+
+  /** Nobody knows any more what was used: a person may, from the file or the provider. */
+  #lost(why: string): void {
+    const { file, log, emit, wallClock } = this.#deps;
+    let aside: string | null = null;
+    try {
+      aside = file.setAside();
+    } catch (error) {
+      log.error({ why: messageOf(error) }, "the file of the quotas can't be set aside");
+    }
+    log.error({ why, aside }, "what the quotas have left can't be read: counting anew");
+    emit({
+      at: wallClock(),
+      code: "usage-lost",
+      severity: "warning",
+      wan: null,
+      text: "what was used of the quotas can't be read: counting anew",
+      fields: { why, aside },
+    });
   }
 
   #write(): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -19,4 +19,14 @@ test("what was written can be read, however many WANs there were in its time", (
   }));
   file.write(usages);
   expect(file.read()).toEqual(usages.slice(0, 64));
+});
+
+test("what can't be read is kept, and nothing is there instead", () => {
+  const file = new UsageFile(directory);
+  const path = join(directory, "usage.json");
+  writeFileSync(path, "{ half");
+  expect(() => file.read()).toThrow(SyntaxError);
+  const aside = file.setAside();
+  expect(readFileSync(aside, "utf8")).toBe("{ half");
+  expect(file.read()).toEqual([]);
 });

@@ -25,7 +25,7 @@ export class UsageFile {
     this.#path = join(stateDirectory, "usage.json");
   }
 
-  /** None where there is no file; throws where there is one that is none of ours. */
+  /** None where there is no file; throws where there is one that can't be read. */
   read(): readonly KeptUsage[] {
     try {
       return fileSchema.parse(JSON.parse(readFileSync(this.#path, "utf8"))).usages;
@@ -33,6 +33,13 @@ export class UsageFile {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
       throw error;
     }
+  }
+
+  /** Moves one that can't be read out of the way, over the last such; where it is now. */
+  setAside(): string {
+    const aside = `${this.#path}.damaged`;
+    renameSync(this.#path, aside);
+    return aside;
   }
 
   /** A reader sees the old file or the new one, also after a power cut. Of too many the last are forgotten. */
