@@ -44,7 +44,7 @@ export class Masqueraded {
   }
 
   stop(): void {
-    for (const wan of [...this.#held.keys()]) this.#release(wan);
+    for (const wan of this.#held.keys()) this.#release(wan);
   }
 
   #release(wan: string): void {
