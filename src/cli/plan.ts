@@ -17,6 +17,7 @@ import { findDevices } from "../router/devices.ts";
 import { routerIntent } from "../router/intent.ts";
 import { membership } from "../router/membership.ts";
 import { planOf } from "../router/service.ts";
+import { wallTime } from "../wan/schedule.ts";
 import { StateDir } from "../store/state-dir.ts";
 import { WanLeaseFile } from "../store/wanleases.ts";
 import { writeJson, writeLine } from "./output.ts";
@@ -72,7 +73,13 @@ async function planAlone(config: RouterConfig): Promise<Plan> {
   const leases = new Map(
     new WanLeaseFile(config.directories.run).read(Date.now()).map((lease) => [lease.wan, lease]),
   );
-  const intent = routerIntent(config, { ports: null, serverAddresses, devices, leases });
+  const intent = routerIntent(config, {
+    ports: null,
+    serverAddresses,
+    devices,
+    leases,
+    time: wallTime(Date.now()),
+  });
   return planOf(await reconciler.preview(planRouter(intent, observed)));
 }
 

@@ -35,7 +35,7 @@ const router = (text: string): readonly Problem[] => problemsOf(parseRouterConfi
 const server = (text: string): readonly Problem[] => problemsOf(parseServerConfig, text);
 const withWans = (wans: string): string => `version: 1\nlan: { interfaces: [lan] }\nwans:\n${wans}`;
 
-const WAN = { addressing: "found", weight: 1 };
+const WAN = { addressing: "found", weight: 1, cost: 0, metered: false, schedule: [] };
 const MPTCP = { checksum: false, staleLossCount: 2, blackholeTimeout: 0 };
 
 describe("a right file", () => {
@@ -99,7 +99,7 @@ relay:
 `;
     expect(() => parseRouterConfig(text, "router.yaml")).toThrow(
       `router.yaml: 3 problems
-  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, weight, mtu, ttl, mac, offloads, check or quota
+  line 5, wans.fibre.interfce: found the unknown key "interfce" (did you mean "interface"?); allowed is interface, match, role, addressing, addresses, gateway, weight, cost, metered, mtu, ttl, mac, offloads, check, quota or schedule
   line 6, wans.fibre.interface: found "up"; allowed is the name of a network device: at most 15 of A-Z a-z 0-9 . _ -, and not a word of iproute2 such as "up"
   line 8, relay.carriers: found 100; allowed is a whole number from 1 to 64`,
     );
@@ -181,6 +181,8 @@ relay:
       "check.targets.0",
       '"example.org:443"',
     ],
+    ["interface: x, schedule: [{ from: '6:00', to: '08:00', role: backup }]", "schedule.0.from", '"6:00"'],
+    ["interface: x, schedule: [{ from: '06:00', to: '24:01', role: backup }]", "schedule.0.to", '"24:01"'],
     ["interface: x, addresses: [192.0.2.2/24]", "addresses", '["192.0.2.2/24"]'],
     [
       "interface: x, addressing: static, addresses: [192.0.2.2/24], gateway: '2001:db8::1'",

@@ -27,6 +27,8 @@ export interface WanIntent {
   readonly name: string;
   readonly device: string;
   readonly role: "active" | "backup" | "off";
+  /** Why, in words, where it is not the one that the config gives. */
+  readonly roleWhy?: string;
   /** Share of the direct flows, beside the other WANs' weights; 1 unless told. */
   readonly weight?: number;
   /** What those who watch it say; unless told, it is believed to carry as soon as the kernel can use it. */

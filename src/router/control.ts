@@ -27,6 +27,7 @@ import type { DesiredState, Observations, RouterIntent } from "../netplan/model.
 import { usablePaths, type WanPath } from "../netplan/paths.ts";
 import { planRouter } from "../netplan/plan.ts";
 import { UsageFile } from "../store/usagefile.ts";
+import { wallTime } from "../wan/schedule.ts";
 import { carries, type WanState, type WanStateName } from "../wan/supervisor.ts";
 import { withLimits } from "../wan/thresholds.ts";
 import { Addressing } from "./addressing.ts";
@@ -42,6 +43,7 @@ import { Masqueraded } from "./masqueraded.ts";
 import { NegativeCache } from "./negativecache.ts";
 import { ordersOf, withFewCarriers } from "./orders.ts";
 import { Metering, type QuotaEffect } from "./metering.ts";
+import { RoleWatch } from "./rolewatch.ts";
 import { troublesOf } from "./troubles.ts";
 import { wanOfAddress, wanStatus } from "./wans.ts";
 import { wanEvent } from "./wanevents.ts";
@@ -98,6 +100,7 @@ export class RouterControl {
   readonly #lan: LanService;
   readonly #chronicle: Chronicle;
   readonly #metering: Metering;
+  readonly #roles = new RoleWatch();
   readonly #masqueraded: Masqueraded;
   /** Whether both the kernel and the data process have been seen: half the picture would tear down what works. */
   #ready = false;
@@ -151,7 +154,7 @@ export class RouterControl {
       wallClock: Date.now,
       log,
       emit: (event) => this.#chronicle.events.emit(event),
-      onChange: () => this.#onQuotaChange(),
+      onChange: () => this.#onRolesChange(),
     });
     this.#wans = new WanSupervisor({
       limits: withLimits(config.thresholds),
@@ -325,7 +328,15 @@ export class RouterControl {
     const found = this.#addressing.facts(config, links);
     const stateOf = (wan: string): WanState => this.#wans.of(wan);
     const quotaEffectOf = (wan: string): QuotaEffect => this.#metering.effectOf(wan);
-    return routerIntent(config, { ports: this.#ports, serverAddresses, stateOf, quotaEffectOf, ...found });
+    const time = wallTime(Date.now());
+    return routerIntent(config, {
+      ports: this.#ports,
+      serverAddresses,
+      stateOf,
+      quotaEffectOf,
+      time,
+      ...found,
+    });
   }
 
   /** The ways that can carry now. */
@@ -382,7 +393,7 @@ export class RouterControl {
     return this.#observed?.links.find(({ name }) => name === devices.get(wan));
   }
 
-  #onQuotaChange(): void {
+  #onRolesChange(): void {
     this.#superviseWans();
     this.#adjustSoon();
     if (this.#adjusted) this.#instruct();
@@ -436,10 +447,17 @@ export class RouterControl {
     return this.#adjuster.settled;
   }
 
+  #lookAtRoles(): void {
+    const changes = this.#roles.look(this.#intent().wans, Date.now());
+    for (const event of changes) this.#chronicle.events.emit(event);
+    if (changes.length > 0) this.#onRolesChange();
+  }
+
   #count(): void {
     this.#counters = deviceCounters();
     this.#rates.update(this.#deps.clock.now(), this.#counters);
     this.#metering.look();
+    this.#lookAtRoles();
     this.#superviseWans();
     // States age from when they were first seen: do not wait until somebody asks.
     this.#chronicle.look(this.status().wans);

@@ -13,7 +13,7 @@ const config = parseRouterConfig(
 lan: { interfaces: [lan0] }
 wans:
   fibre: { interface: eth1, check: { targets: [192.0.2.1, "2001:db8::1"] } }
-  lte: { interface: wwan0, check: { kind: tcp, targets: ["192.0.2.1:443"] } }
+  lte: { interface: wwan0, metered: true, check: { kind: tcp, targets: ["192.0.2.1:443"] } }
   dsl: { interface: ppp0 }`,
   "test",
 );
@@ -109,7 +109,13 @@ test("a check that is not answered any more is told once it is sure", async () =
   expect(changes).toBe(0);
   await pass(2);
   expect(evidence.of("fibre").check?.answered).toBe(false);
-  expect(changes).toBe(2);
+  expect(changes).toBe(1);
+});
+
+test("a metered WAN is asked seldom", async () => {
+  await pass(600);
+  const times = (device: string): number => asked.filter((one) => one.device === device).length;
+  expect([times("eth1"), times("wwan0")]).toEqual([10, 2]);
 });
 
 test("gateways are asked only in doubt, and told of when they are silent", async () => {

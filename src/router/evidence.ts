@@ -115,15 +115,15 @@ export class EvidenceGatherer {
 
   #check({ checking }: Line, paths: readonly WanPath[], doubted: boolean): void {
     const [first] = paths;
-    const config = first === undefined ? undefined : this.#deps.config.wans[first.wan.name]?.check;
-    if (checking === undefined || config === undefined || first === undefined) return;
+    const config = first && this.#deps.config.wans[first.wan.name];
+    if (checking === undefined || config?.check === undefined || first === undefined) return;
     const rate = this.#basis?.rates.of(first.wan.device);
     const idle = rate === undefined || Math.max(rate.in, rate.out) < IDLE_RATE;
-    const target = checking.due(this.#deps.clock.now(), { doubted, idle, metered: false });
+    const target = checking.due(this.#deps.clock.now(), { doubted, idle, metered: config.metered });
     const path = target === undefined ? undefined : pathTo(target, paths);
     if (target === undefined || path === undefined) return;
     void this.#ask(checking, {
-      kind: config.kind,
+      kind: config.check.kind,
       target,
       localAddress: path.address.address,
       device: path.wan.device,

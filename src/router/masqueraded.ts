@@ -31,7 +31,7 @@ export class Masqueraded {
   look({ wan, addresses, now: { name } }: WanChange): void {
     this.#release(wan);
     if (name !== "down") {
-      if (isOut(name) || name === "over-quota") void this.#forget(addresses);
+      if (isOut(name) || name === "over-quota" || name === "off") void this.#forget(addresses);
       return;
     }
     this.#held.set(

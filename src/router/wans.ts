@@ -72,7 +72,7 @@ export function wanStatus(
       device: wan.device,
       role: wan.role,
       state: { name, ageMs: now - since },
-      reason,
+      reason: wan.role === "backup" && wan.roleWhy !== undefined ? `${reason}; ${wan.roleWhy}` : reason,
       rttMs: way?.rttMs ?? null,
       jitterMs: way?.jitterMs ?? null,
       lossPerMille: way === undefined || way.loss.probes === 0 ? null : perMille(way.loss),

@@ -101,6 +101,7 @@ export class WanSupervisor {
       const way = ways.get(wan.name);
       const sight: WanSight = {
         role: wan.role,
+        roleWhy: wan.roleWhy,
         quota: spentOf?.(wan.name),
         trouble: deviceTrouble(wan, intent, observed),
         way,

@@ -43,9 +43,12 @@ const SLACK = 0.0025;
 /** From this share on, the end of a quota is near. */
 const NEAR = 0.9;
 
+/** Whether the clock can be right: whoever asks for the date asks this first. `wallMs` is ms since 1970. */
+export const isDateKnown = (wallMs: number): boolean => wallMs >= BELIEVED_FROM;
+
 /** The day on which the month of `wallMs` (ms since 1970) began, by local time; undefined while nobody knows the date. */
 export function sinceDay(wallMs: number, startDay: number): string | undefined {
-  if (wallMs < BELIEVED_FROM) return undefined;
+  if (!isDateKnown(wallMs)) return undefined;
   const now = new Date(wallMs);
   const month = now.getMonth() - (now.getDate() < startDay ? 1 : 0);
   const began = new Date(now.getFullYear(), month, startDay);

@@ -118,8 +118,8 @@ export const isOut = (name: WanStateName): boolean =>
 type Outcome = readonly [name: WanStateName, reason: string];
 
 /** What needs no evidence: it was decided, or the kernel says so. */
-function fixedState({ role, quota, trouble }: WanSight): Outcome | undefined {
-  if (role === "off") return ["off", "switched off in the config"];
+function fixedState({ role, roleWhy, quota, trouble }: WanSight): Outcome | undefined {
+  if (role === "off") return ["off", roleWhy ?? "switched off in the config"];
   if (trouble !== undefined) return TROUBLES[trouble];
   if (quota !== undefined) return ["over-quota", quota];
   return undefined;

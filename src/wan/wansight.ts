@@ -14,6 +14,8 @@ export interface CheckSight {
 /** All that is known of one WAN at one moment. Times are ages (ms), so that they need no common clock. */
 export interface WanSight {
   readonly role: "active" | "backup" | "off";
+  /** Why it has another role than the config gives it; undefined where it has that one. */
+  readonly roleWhy?: string | undefined;
   /** Why it is to carry nothing more this month; undefined while there is room. */
   readonly quota?: string | undefined;
   /** What it costs the others to use it (bit/s); undefined where it costs nothing. */

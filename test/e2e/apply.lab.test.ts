@@ -7,6 +7,8 @@ import { socketPath } from "../../src/api/listen.ts";
 import { Closer } from "../../src/base/closer.ts";
 import { bonded } from "../../src/lab/pair.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
+import { createIpRoute } from "../../src/linux/iproutetool.ts";
+import { RT_TABLE_DIRECT } from "../../src/netplan/own.ts";
 import { download, hello, type Ask } from "./http.ts";
 import { openSite, SERVER, WEB, type Site } from "./site.ts";
 import { until } from "./until.ts";
@@ -159,5 +161,39 @@ it("is killed at any moment of a change: the next start ends where the file says
     );
   }
   await site.pair.until("router", bonded);
+  expect(await hello(user)).toBe(SERVER.v4);
+});
+
+it("uses a dearer WAN while no cheaper one is alive, and none when its hour has come", async () => {
+  const lteIs = (role: string, reason: RegExp) =>
+    site.pair.until("router", (status) => {
+      const lte = status.wans.find(({ name }) => name === "lte");
+      return lte?.role === role && reason.test(lte.reason);
+    });
+  const directly = async (): Promise<readonly (string | undefined)[]> => {
+    const routes = await createIpRoute(site.lab.exec("router")).routes();
+    const direct = routes.filter(({ table, family }) => table === RT_TABLE_DIRECT && family === "inet");
+    return direct
+      .flatMap(({ device, nextHops = [] }) => [device, ...nextHops.map((hop) => hop.device)])
+      .filter(Boolean);
+  };
+  const untilDirectly = (...devices: readonly string[]) =>
+    until(directly, (seen) => seen.join() === devices.join(), LIMIT_MS);
+  await edit({ ...ONE, lte: { interface: "lte", cost: 5 } });
+  await sennit("apply");
+  await lteIs("backup", /; a backup, as there are WANs of cost 0$/);
+  await untilDirectly("fibre");
+  await site.lab.fault("blackhole", "fibre");
+  await lteIs("active", /^(?!.*a backup)/);
+  await untilDirectly("lte");
+  expect(await hello(user)).toBe(SERVER.v4);
+  await site.lab.heal();
+  await lteIs("backup", /cost 0$/);
+  await untilDirectly("fibre");
+
+  await edit({ ...ONE, lte: { interface: "lte", schedule: [{ from: "00:00", to: "24:00", role: "off" }] } });
+  await sennit("apply");
+  await lteIs("off", /^off by its schedule$/);
+  await site.pair.until("router", ({ subflows }) => subflows.every(({ wan }) => wan === "fibre"));
   expect(await hello(user)).toBe(SERVER.v4);
 });

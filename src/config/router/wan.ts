@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ipAddress, deviceAddress, deviceName, macAddress } from "../networkfields.ts";
 import { check } from "./check.ts";
 import { quota } from "./quota.ts";
+import { schedule } from "./schedule.ts";
 
 const role = z
   .enum(["active", "backup", "off"])
@@ -72,6 +73,18 @@ export const wan = z.strictObject({
     .max(100)
     .default(1)
     .describe("Share of the connections that go out directly, beside the other active WANs' weights"),
+  cost: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .describe(
+      "Of the active WANs, those of the least cost that are alive are used, and dearer ones are backups until none of these is left",
+    ),
+  metered: z
+    .boolean()
+    .default(false)
+    .describe("Every byte is paid for: `check` asks every 5 min, and every 30 s while the WAN is in doubt"),
   mtu: z.int().min(MTU.min).max(MTU.max).optional().describe("Largest packet on the device, in bytes"),
   ttl: z
     .int()
@@ -83,6 +96,7 @@ export const wan = z.strictObject({
   offloads,
   check,
   quota,
+  schedule,
 });
 
 export type WanConfig = z.output<typeof wan>;
