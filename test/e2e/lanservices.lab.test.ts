@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Closer } from "../../src/base/closer.ts";
 import { leasesSchema } from "../../src/api/leases.ts";
 import { bonded } from "../../src/lab/pair.ts";
 import { processesIn } from "../../src/linux/usage.ts";
 import { download } from "./http.ts";
+import { ALL_TCP, USUAL_UDP } from "../netplan/scanner.ts";
+import { Intruder } from "./intruder.ts";
 import { openSite, WEB, type Site } from "./site.ts";
 import { until } from "./until.ts";
 import { expectedSha256 } from "../../src/lab/services/bytes.ts";
@@ -47,6 +49,16 @@ beforeAll(async () => {
   await site.pair.up();
 });
 afterAll(() => closer.close());
+
+const FAMILIES = ["inet", "inet6"] as const;
+let intruder: Intruder | undefined;
+/** Where something is open in the LAN, and what the system may use. */
+const SOME = [...ALL_TCP.slice(0, 1024), ...USUAL_UDP];
+
+async function wan1Address(): Promise<string> {
+  const { wans } = await site.pair.status("router");
+  return wans[0]?.addresses.find((address) => address.includes(".")) ?? "";
+}
 
 /** What the LAN's user is told of a name, by the router. */
 async function ask(name: string): Promise<string> {
@@ -100,6 +112,20 @@ it("nothing of it is on a WAN's address", async () => {
   expect(open.filter((local) => /^192\.168\.[12]\./.test(local))).toEqual([]);
 });
 
+describe("a scan from a WAN, with all of it at work", () => {
+  it.each(FAMILIES)("finds nothing of router and LAN, from any source: %s", async (family) => {
+    intruder ??= await Intruder.enter(site, closer, await wan1Address());
+    for (const [index, [from, to]] of intruder.pairs(family).entries()) {
+      const probes = index === 0 ? [...ALL_TCP, ...USUAL_UDP] : SOME;
+      expect([from, to, await intruder.scan(from, to, probes)]).toEqual([
+        from,
+        to,
+        { came: probes.length, answered: 0, reached: 0 },
+      ]);
+    }
+  });
+});
+
 it("killed, dnsmasq is back within moments, and connections go on", async () => {
   const pid = await until(dnsmasqPid, (found) => found !== undefined);
   const user = { from: site.sockets("user"), to: WEB.v4 };
@@ -132,6 +158,12 @@ it("with control killed the LAN has names and leases, the WANs renew theirs, and
 
 it("what a killed control left running is taken away by clean", async () => {
   await site.pair.kill("router");
+  // A scan would see it: nobody is there to put the table back.
+  await site.lab.exec("router")(["nft", "delete", "table", "inet", "sennit"]);
+  for (const family of FAMILIES) {
+    const [from, to] = intruder?.pairs(family)[0] ?? ["", ""];
+    expect((await intruder?.scan(from, to, SOME))?.answered).toBeGreaterThan(500);
+  }
   expect(await site.pair.sennit("router", ["router", "clean"])).toContain("stopped 3 of dnsmasq and udhcpc");
   expect([await dnsmasqPid(), await udhcpcPids()]).toEqual([undefined, []]);
 });

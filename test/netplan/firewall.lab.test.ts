@@ -16,7 +16,7 @@ import { until } from "../e2e/until.ts";
 import { newReconciler, planNow } from "../control/router-under-test.ts";
 import { kernelStateOf, type KernelState } from "../linux/kernelstate-namespace.ts";
 import { ip, namespaces, veth } from "../linux/namespaces.ts";
-import { Scanner, type Probe } from "./scanner.ts";
+import { ALL_TCP, Scanner, USUAL_UDP, type Probe } from "./scanner.ts";
 
 /*
  *   client 192.168.1.2 -- lan0 [router] wan0 10.1.0.2 -- target 198.51.100.1
@@ -308,19 +308,7 @@ describe.each(FAMILIES)("a WAN, %s", (family) => {
   });
 });
 
-/** The ports of services that LANs have: names, leases, clocks, discovery, administration, games. */
-const COMMON_UDP = [
-  53, 67, 68, 69, 123, 137, 138, 161, 162, 500, 514, 520, 546, 547, 1194, 1900, 3478, 4500, 5060, 5353, 51820,
-];
-const ALL_TCP: readonly Probe[] = Array.from({ length: 65_535 }, (_, index) => ({
-  protocol: "tcp",
-  port: index + 1,
-}));
-const SOME: readonly Probe[] = [
-  ...ALL_TCP.slice(0, 1024),
-  { protocol: "tcp", port: PORT },
-  ...COMMON_UDP.map((port): Probe => ({ protocol: "udp", port })),
-];
+const SOME: readonly Probe[] = [...ALL_TCP.slice(0, 1024), { protocol: "tcp", port: PORT }, ...USUAL_UDP];
 const STRANGER = { inet: "10.99.0.1", inet6: "fd99::1" } as const;
 
 describe.each(FAMILIES)("a scan from a WAN, %s", (family) => {
@@ -343,8 +331,7 @@ describe.each(FAMILIES)("a scan from a WAN, %s", (family) => {
       const open = (): Promise<number> => scanner.scan(from, ROUTER[family], SOME);
       await expect.poll(open, { timeout: TIMEOUT_MS }).toBeGreaterThan(1000);
       await apply();
-      const [tcp, udp] = [ALL_TCP, SOME.filter(({ protocol }) => protocol === "udp")];
-      expect(await scanner.scan(from, ROUTER[family], [...tcp, ...udp])).toBe(0);
+      expect(await scanner.scan(from, ROUTER[family], [...ALL_TCP, ...USUAL_UDP])).toBe(0);
       const reachedBefore = await reached();
       for (const source of [from, INSIDE[family], own])
         for (const to of [ROUTER[family], own, INSIDE[family]])

@@ -7,38 +7,61 @@ import { openTunTap, type TunTap } from "../../src/linux/tuntap.ts";
 /** What is asked of a port: a TCP connection, or anything by a datagram. */
 export type Probe = { readonly protocol: "tcp" | "udp"; readonly port: number };
 
+export const ALL_TCP: readonly Probe[] = Array.from({ length: 65_535 }, (_, index) => ({
+  protocol: "tcp",
+  port: index + 1,
+}));
+/** The ports of services that LANs have: names, leases, clocks, discovery, administration, games. */
+export const USUAL_UDP: readonly Probe[] = [
+  53, 67, 68, 69, 123, 137, 138, 161, 162, 500, 514, 520, 546, 547, 1194, 1900, 3478, 4500, 5060, 5353, 51820,
+].map((port) => ({ protocol: "udp", port }));
+
 /** linux/in.h */
 const IPPROTO = { tcp: 6, udp: 17 } as const;
 const SYN = 0x02;
-const SOURCE_PORT = 40_000;
+/** Of every probe: of nobody else's (LOCAL_PORTS, TRANSLATED_PORTS). */
+export const SOURCE_PORT = 61_500;
 const PACKET_BYTES = 1500;
-/** The kernel takes in so many before somebody looks again (net.core.netdev_max_backlog is 1000). */
-const BURST = 200;
-/** Looks without anything new, after which nothing comes any more. */
-const QUIET_LOOKS = 200;
+/** The kernel takes in so many before somebody looks again (net.core.netdev_max_backlog is 1000), and an emulated link keeps two such bursts. */
+export const BURST = 100;
+/** So long (ms) without anything new, beyond the way there and back, and nothing comes any more. */
+const QUIET_MS = 50;
+
+/** How probes get to where they are sent. */
+export interface Way {
+  /** What an answer takes at least. */
+  readonly roundTripMs: number;
+  /** Waits until there is room for a burst, where so many probes of a scan were sent before, so that no queue runs over. */
+  readonly room: (sent: number) => Promise<void>;
+}
+const CABLE: Way = { roundTripMs: 0, room: () => Promise.resolve() };
 
 /** Sends probes from any address through a TUN device, and reads what comes back for its own network. */
 export class Scanner {
   readonly #tun: TunTap;
   readonly #memory = new PacketMemory(PACKET_BYTES);
+  readonly #way: Way;
 
   /** The device is in the namespace at `netns`, whose routes and addresses are the caller's to make. */
-  constructor(netns: string, device: string) {
+  constructor(netns: string, device: string, way: Way = CABLE) {
     this.#tun = inNetns(netns, () => openTunTap("tun", device));
+    this.#way = way;
   }
 
   /** Probes `to`; the packets that came back. */
   async scan(from: string, to: string, probes: readonly Probe[]): Promise<number> {
     let answers = 0;
     for (const [index, probe] of probes.entries()) {
+      if (index % BURST === 0) await this.#way.room(index);
       const packet = probePacket(from, to, probe);
       packet.copy(this.#memory.bytes);
       if (!this.#tun.write(this.#memory, 0, packet.length)) throw new Error("the device took no packet");
-      if (index % BURST === BURST - 1) answers += await this.#read();
+      if (index % BURST !== BURST - 1) continue;
+      answers += await this.#read();
     }
-    for (let quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+    for (let heardAt = performance.now(); performance.now() - heardAt < QUIET_MS + this.#way.roundTripMs;) {
       const more = await this.#read();
-      if (more > 0) quiet = 0;
+      if (more > 0) heardAt = performance.now();
       answers += more;
     }
     return answers;
